@@ -1,0 +1,330 @@
+# Copyright: (c) imaging.multicast contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The vocabulary both wings share: what a finding is, and the catalogue of every finding there can be.
+
+Pure: no input or output, no clock. ``docs/findings.md`` is generated from :data:`CATALOGUE`.
+"""
+
+from typing import Any, Dict, NamedTuple, Optional, Sequence, Tuple
+
+ERROR = "error"
+WARNING = "warning"
+INFO = "info"
+#: Severities, worst first: ``error`` breaks multicast, ``warning`` will or may, ``info`` does not.
+SEVERITIES = (ERROR, WARNING, INFO)
+
+
+class Finding(NamedTuple):
+    """One thing that is wrong, or worth knowing, about one subject on one host (design section 3)."""
+
+    id: str
+    severity: str
+    subject: str
+    summary: str
+    evidence: Tuple[str, ...]
+    cause: str
+    repair: str
+    repairable: bool
+    gate: Optional[str]
+
+    def as_dict(self) -> Dict[str, Any]:
+        """The finding as plain data for a module's result; ``evidence`` becomes a list of strings."""
+        return dict(self._asdict(), evidence=list(self.evidence))
+
+
+class Entry(NamedTuple):
+    """What the catalogue says about a finding id before any host was seen."""
+
+    severity: str
+    meaning: str
+    cause: str
+    repair: str
+    repairable: bool
+    gate: Optional[str]
+    source: str
+
+
+def finding(
+    finding_id: str,
+    subject: str,
+    summary: str,
+    evidence: Sequence[str] = (),
+    **changes: Any
+) -> Finding:
+    """Make a finding from its catalogue entry.
+
+    :param finding_id: a key of :data:`CATALOGUE`.
+    :param subject: what it is about, for example ``session 12`` or ``storage node DefaultMember``.
+    :param summary: one sentence for people, with the particulars of this host.
+    :param evidence: what was seen, one observation each.
+    :param changes: fields of :class:`Finding` that differ from the catalogue on this host
+        (``severity``, ``cause``, ``repair``, ``repairable``, ``gate``).
+    :raises KeyError: the id is not in the catalogue.
+    """
+    entry = CATALOGUE[finding_id]
+    made = Finding(
+        id=finding_id,
+        severity=entry.severity,
+        subject=subject,
+        summary=summary,
+        evidence=tuple(evidence),
+        cause=entry.cause,
+        repair=entry.repair,
+        repairable=entry.repairable,
+        gate=entry.gate,
+    )
+    return made._replace(**changes)
+
+
+CATALOGUE = {
+    "fog.db.unreachable": Entry(
+        ERROR,
+        "FOG's database does not answer, or refuses the login, so neither FOG nor this collection can read it.",
+        "The database server is down, unreachable from this host, or user, password or database name are wrong.",
+        "Start the database server, or correct the credentials in .fogsettings and config.class.php.",
+        False,
+        None,
+        "facts/fog.md section 4, row 4",
+    ),
+    "fog.db.foreign_schema": Entry(
+        ERROR,
+        "The database answers but is not one this collection knows: a table or column is missing, "
+        "or the schema version is outside the known range.",
+        "The database is another program's, damaged, or of a FOG release that was never seen.",
+        "Check login_db, or complete FOG's database update in its web interface. Nothing is changed until then.",
+        False,
+        None,
+        "facts/fog.md section 1",
+    ),
+    "fog.db.no_delete": Entry(
+        WARNING,
+        "A repair needs to delete rows and the database user may not.",
+        "A storage node logs in as fogstorage, which has no DELETE right.",
+        "Run the repair on the FOG server that holds the database, or give login_user and login_password "
+        "of a user that may delete.",
+        False,
+        None,
+        "facts/fog.md section 1",
+    ),
+    "fog.version.unknown": Entry(
+        WARNING,
+        "How this FOG release chooses its network interface is not known, so interfaces are not judged or changed.",
+        "The release is newer than the ones examined, lies where the rule changed, or its version could not be read.",
+        "Compare the --interface in multicast.log with the node's address by hand.",
+        False,
+        None,
+        "facts/fog.md section 0.1",
+    ),
+    "fog.node.no_master": Entry(
+        ERROR,
+        "A storage group has no enabled master node, so no daemon serves its sessions.",
+        "The master flag was taken away, or the master node was disabled or deleted.",
+        "Make the storage node that holds the images the master (fog_storage_iface with master: true).",
+        True,
+        None,
+        "facts/fog.md section 2 and section 4, row 3",
+    ),
+    "fog.node.many_masters": Entry(
+        ERROR,
+        "A storage group has more than one enabled master node.",
+        "A second node was given the master flag by hand.",
+        "Say which host is the master: set fog_multicast_master to true on it.",
+        True,
+        "fog_multicast_master",
+        "facts/fog.md section 4, row 3",
+    ),
+    "fog.node.master_not_local": Entry(
+        ERROR,
+        "This FOG server's storage group has its only master on another host, so the daemon here serves nothing.",
+        "The master flag sits on a host that may be no FOG server, such as a NAS.",
+        "If this host shall be the master, set fog_multicast_master to true on it.",
+        True,
+        "fog_multicast_master",
+        "facts/fog.md section 4, row 3; FOG issue 268",
+    ),
+    "fog.node.address_not_local": Entry(
+        ERROR,
+        "The address of this host's storage node is on none of its interfaces; the daemon waits for it for ever.",
+        "The server's address changed after FOG was installed.",
+        "Correct the node's address and restart FOGMulticastManager, which remembers the old addresses.",
+        True,
+        None,
+        "facts/fog.md section 2 and section 4, row 8",
+    ),
+    "fog.node.disabled": Entry(
+        WARNING,
+        "The storage node of this host is disabled, so its daemon does not serve its group.",
+        "Somebody disabled the node in FOG's web interface.",
+        "Enable the node in FOG's web interface if this was not meant.",
+        False,
+        None,
+        "facts/fog.md section 2",
+    ),
+    "fog.interface.record_stale": Entry(
+        WARNING,
+        "The interface in the node's record is not the one that carries the node's address.",
+        "The interface was renamed or replaced after FOG was installed.",
+        "Correct the record (fog_storage_iface). On FOG 1.4 and later this cures the bandwidth page and the "
+        "fallback of newer builds; it does not by itself repair multicast.",
+        True,
+        None,
+        "facts/fog.md section 0.1",
+    ),
+    "fog.interface.absent": Entry(
+        ERROR,
+        "The daemon would start udp-sender on an interface that does not exist.",
+        "This release takes the interface from a record or setting, and that names an interface that is gone.",
+        "Correct the record and the settings (fog_storage_iface).",
+        True,
+        None,
+        "facts/fog.md section 0.1 and section 4, row 7",
+    ),
+    "fog.interface.down": Entry(
+        ERROR,
+        "The interface that carries the node's address is down.",
+        "The link is off, unplugged, or the interface was shut down.",
+        "Bring the link up. Links are never changed by this collection.",
+        False,
+        None,
+        "facts/fog.md section 0.1",
+    ),
+    "fog.interface.no_multicast": Entry(
+        ERROR,
+        "The interface that carries the node's address does not do multicast.",
+        "The MULTICAST flag of the interface is off.",
+        "Turn it on (ip link set dev NAME multicast on) and in the host's network configuration.",
+        False,
+        None,
+        "facts/fog.md section 0.1",
+    ),
+    "fog.interface.no_route": Entry(
+        WARNING,
+        "No route of the kernel names the node's address, so udp-sender is started without an interface "
+        "and chooses one itself.",
+        "The address has a /32 prefix or the connected route was removed.",
+        "Give the address its network's prefix length in the host's network configuration.",
+        False,
+        None,
+        "facts/fog.md section 0.1",
+    ),
+    "fog.interface.lookup_bug": Entry(
+        ERROR,
+        "This FOG release reads the wrong word of the routing table and starts udp-sender on an interface "
+        "that does not exist.",
+        "FOG 1.5.8 and older match any route with a source address, such as a default route learnt by DHCP.",
+        "Update FOG to 1.5.9 or later, or remove the source address from the default route.",
+        False,
+        None,
+        "facts/fog.md section 0.1; FOG issue 908",
+    ),
+    "fog.session.stale": Entry(
+        ERROR,
+        "A session is active in the database, nothing sends it, and nothing has shown life for stale_after seconds.",
+        "The clients never reported the end, or the sender died.",
+        "Reset the session (fog_multicast_reset).",
+        True,
+        None,
+        "facts/fog.md sections 3 and 4, row 1; FOG issue 820",
+    ),
+    "fog.session.unserved": Entry(
+        ERROR,
+        "A session waits and no daemon takes it up.",
+        "Its storage group has no master that runs, or the daemon of the master is stuck or refuses the session.",
+        "Cure the cause found beside it; the daemon then takes the session up by itself.",
+        False,
+        None,
+        "facts/fog.md section 3 (b)",
+    ),
+    "fog.session.port_shared": Entry(
+        ERROR,
+        "Two active sessions use the same port, so only one of them can be sent.",
+        "FOG_MULTICAST_PORT_OVERRIDE holds a single port.",
+        "Set FOG_MULTICAST_PORT_OVERRIDE to 0 in FOG's settings; a session proven stale is reset.",
+        False,
+        None,
+        "facts/fog.md section 4, row 9",
+    ),
+    "fog.association.orphan": Entry(
+        WARNING,
+        "Association rows point at sessions that are finished or gone.",
+        "A cancel was cut off, or a storage node without the DELETE right ended the session.",
+        "Delete the rows (fog_multicast_reset).",
+        True,
+        None,
+        "facts/fog.md section 3 (d)",
+    ),
+    "fog.task.orphan": Entry(
+        ERROR,
+        "A multicast task is active and belongs to no session; its client sees 'Invalid Multicast Session'.",
+        "The session was deleted or cancelled and the task was left.",
+        "Cancel the task (fog_multicast_reset).",
+        True,
+        None,
+        "facts/fog.md section 3 (f)",
+    ),
+    "fog.sender.orphan": Entry(
+        ERROR,
+        "A udp-sender runs for a port that no active session uses; the next session on it cannot start.",
+        "Cancelling a session in FOG never ends its udp-sender.",
+        "End exactly that sender (fog_multicast_reset).",
+        True,
+        None,
+        "facts/fog.md section 0.2; FOG issues 523, 536",
+    ),
+    "fog.sender.missing_binary": Entry(
+        ERROR,
+        "udp-sender is not where FOG looks for it; the daemon exits at once.",
+        "The distribution installs it elsewhere, or it was removed.",
+        "Link the configured path to the installed udp-sender, or install udpcast.",
+        True,
+        None,
+        "facts/fog.md section 4, row 6; FOG issue 747",
+    ),
+    "fog.service.stopped": Entry(
+        ERROR,
+        "FOGMulticastManager does not run on a host whose storage node is a master.",
+        "The service was stopped, failed, or is not enabled at boot.",
+        "Start and enable the service.",
+        True,
+        None,
+        "facts/fog.md section 2",
+    ),
+    "fog.service.child_dead": Entry(
+        ERROR,
+        "The service manager calls FOGMulticastManager active, but the child that does the work is gone.",
+        "The child crashed, and its parent has not started another or starts it in vain.",
+        "Cure the cause named in the evidence, then restart the service.",
+        True,
+        None,
+        "facts/fog.md section 0.3; FOG issues 728, 907, 945",
+    ),
+    "fog.service.disabled_globally": Entry(
+        ERROR,
+        "Multicast is switched off for the whole FOG installation.",
+        "The setting MULTICASTGLOBALENABLED is 0.",
+        "Set MULTICASTGLOBALENABLED to 1 in FOG's settings if this was not meant.",
+        False,
+        None,
+        "facts/fog.md section 1 and section 4, row 10",
+    ),
+    "fog.log.silent": Entry(
+        ERROR,
+        "The daemon's child is alive but has written nothing for more than three of its intervals.",
+        "The child hangs, for example waiting for the database, or cannot write its log.",
+        "Cure the cause named in the evidence, then restart the service.",
+        True,
+        None,
+        "facts/fog.md section 4, row 4",
+    ),
+    "fog.image.missing": Entry(
+        ERROR,
+        "The image of a waiting session is not on this master.",
+        "The image was moved, deleted or never replicated.",
+        "Put the image back or cancel the session in FOG's web interface.",
+        False,
+        None,
+        "facts/fog.md section 4, row 10",
+    ),
+}  # type: Dict[str, Entry]
