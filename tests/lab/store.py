@@ -1,0 +1,145 @@
+"""The images on disk: built once, shared by all labs, whole or not there at all.
+
+Two stages: the base image of a suite, and on top of it an overlay layer with the FOG part's files and database, so that
+a change under tests/lab/fog/ costs seconds and not a new Debian.
+"""
+
+import hashlib
+import importlib
+import os
+import subprocess
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.lab import image
+from tests.lab.console import Progress, Step
+from tests.lab.locks import locked
+from tests.lab.mounts import mounts
+
+_FOG = Path(__file__).parent / "fog"
+_TEMPORARY = ".new"
+_PARALLEL = 2
+
+
+def _fog_hash(base: str) -> str:
+    digest = hashlib.sha256(base.encode())
+    for path in sorted(_FOG.rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts:
+            digest.update(f"{path.relative_to(_FOG)}\0".encode() + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:12]
+
+
+class ImageStore:
+    """The folder of images. ``lowers`` of a suite are what its hosts' overlay mounts are stacked on."""
+
+    def __init__(self, folder: Path, progress: Progress) -> None:
+        self.folder = folder
+        self.progress = progress
+
+    def base(self, suite: str) -> Path:
+        """The folder of the suite's base image."""
+        return self.folder / f"{suite}-{image.recipe(suite)}"
+
+    def layer(self, suite: str) -> Path:
+        """The folder of the FOG layer on top of it."""
+        base = self.base(suite).name
+        return self.folder / f"{base}-fog-{_fog_hash(base)}"
+
+    def lowers(self, suite: str) -> list[Path]:
+        """The overlay's lower folders, topmost first."""
+        return [self.layer(suite), self.base(suite)]
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Keep ``prune`` away until what was built is mounted."""
+        with locked(self.folder / "in-use.lock", shared=True):
+            yield
+
+    def ensure(self, suites: Iterable[str]) -> None:
+        """Build what is not there yet, two suites at a time. Raises image.ImageError."""
+        todo = [suite for suite in dict.fromkeys(suites) if not all(path.is_dir() for path in self.lowers(suite))]
+        with ThreadPoolExecutor(_PARALLEL) as pool:
+            for done in [pool.submit(self._build, suite) for suite in todo]:
+                done.result()
+
+    def _build(self, suite: str) -> None:
+        self._once(self.base(suite), f"image {suite}", lambda new, step: image.build(new, suite, step))
+        self._once(self.layer(suite), f"image {suite}, FOG layer", lambda new, step: self._build_layer(new, suite))
+
+    def _once(self, path: Path, what: str, make: Callable[[Path, Step], None]) -> None:
+        """Make ``path`` in a temporary folder and rename it, unless it is there; another builder is waited for."""
+        if path.is_dir():
+            return
+        with self.progress.step(what) as step, locked(path.with_name(f"{path.name}.lock"), wait=False) as free:
+            if free:
+                self._make(path, make, step)
+        if not free:
+            with self.progress.step(f"{what} (another lab builds it)") as step, locked(path.with_name(f"{path.name}.lock")):
+                self._make(path, make, step)
+
+    def _make(self, path: Path, make: Callable[[Path, Step], None], step: Step) -> None:
+        if path.is_dir():
+            return
+        new = path.with_name(path.name + _TEMPORARY)
+        self._discard(new)
+        try:
+            make(new, step)
+            os.rename(new, path)
+        finally:
+            self._discard(new)
+
+    def _build_layer(self, new: Path, suite: str) -> None:
+        work, root = self._beside(new)
+        for folder in (new, work, root):
+            folder.mkdir()
+        new.chmod(0o755)
+        mount_overlay([self.base(suite)], new, work, root)
+        try:
+            importlib.import_module("tests.lab.fog").setup_image(root, suite, image.runner(root))
+        finally:
+            self._unmount_below(root)
+
+    @staticmethod
+    def _beside(new: Path) -> tuple[Path, Path]:
+        return new.with_name(f"{new.name}-work"), new.with_name(f"{new.name}-root")
+
+    def _discard(self, new: Path) -> None:
+        for folder in (*self._beside(new)[::-1], new):
+            self._unmount_below(folder)
+            image.delete_tree(folder)
+
+    @staticmethod
+    def _unmount_below(folder: Path) -> None:
+        for mount in reversed(mounts()):
+            if mount.path == folder or folder in mount.path.parents:
+                subprocess.run(["umount", str(mount.path)], check=True)
+
+    def clean(self) -> None:
+        """Take away what builders left behind that were killed."""
+        for lock in sorted(self.folder.glob("*.lock")):
+            with locked(lock, wait=False) as free:
+                if free:
+                    self._discard(lock.with_name(lock.name.removesuffix(".lock") + _TEMPORARY))
+
+    def prune(self, suites: Sequence[str]) -> None:
+        """Remove images of former recipes that no lab has mounted."""
+        current = {path.name for suite in suites for path in self.lowers(suite)}
+        with locked(self.folder / "in-use.lock", wait=False) as free:
+            if not free:
+                return
+            used = [option for mount in mounts() for option in mount.options if option.startswith("lowerdir=")]
+            for path in sorted(self.folder.glob("*")):
+                suite = path.name.partition("-")[0]
+                plain = path.is_dir() and _TEMPORARY not in path.name
+                if plain and suite in suites and path.name not in current and not any(str(path) in use for use in used):
+                    with self.progress.step(f"removing the outdated image {path.name}"):
+                        image.delete_tree(path)
+
+
+def mount_overlay(lowers: Sequence[Path], upper: Path, work: Path, target: Path) -> None:
+    """Mount an overlay. Raises subprocess.CalledProcessError."""
+    stacked = ":".join(map(str, lowers))
+    options = f"lowerdir={stacked},upperdir={upper},workdir={work}"
+    subprocess.run(["mount", "-t", "overlay", "-o", options, "overlay", str(target)], check=True)
