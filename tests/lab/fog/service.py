@@ -1,0 +1,79 @@
+"""The FOGMulticastManager unit of a lab host and its log."""
+
+from pathlib import Path
+
+from tests.lab.fog import layout, processes
+from tests.lab.host import Host
+
+_HERE = Path(__file__).parent
+
+
+def log(host: Host) -> list[str]:
+    """The lines of multicast.log, none when there is no such file."""
+    try:
+        return host.read(layout.LOG).splitlines()
+    except FileNotFoundError:
+        return []
+
+
+def log_shows(host: Host, text: str, last: bool = False, timeout: float = 15.0) -> str:
+    """Wait until a line of multicast.log (with ``last``: the last one) contains ``text``; that line.
+
+    Raises HostError after ``timeout`` seconds.
+    """
+    return processes.wait_for(
+        f"the log line {text!r} on {host.name}",
+        lambda: next((line for line in (log(host)[-1:] if last else log(host)) if text in line), None),
+        timeout,
+    )
+
+
+def restart(host: Host) -> None:
+    """Restart the stand-in; its log starts anew. A host broken and put right often must not meet systemd's start limit."""
+    host.run(["systemctl", "stop", layout.UNIT])
+    host.run(["rm", "-f", layout.LOG])
+    host.run(["systemctl", "reset-failed", layout.UNIT], check=False)
+    host.run(["systemctl", "start", layout.UNIT])
+
+
+def use_sysv(host: Host) -> None:
+    """Start the stand-in from /etc/init.d, as FOG does on systems without systemd units.
+
+    Stopping it then leaves a running udp-sender (facts/fog.md section 2). ``reset_host`` goes back to the unit.
+    """
+    host.run(["systemctl", "stop", layout.UNIT])
+    host.run(["systemctl", "disable", "--quiet", layout.UNIT])
+    host.remove(layout.UNIT_FILE)
+    script = (_HERE / "FOGMulticastManager.init").read_text(encoding="utf-8")
+    host.write(layout.INIT_SCRIPT, script, 0o755)
+    host.run(["systemctl", "daemon-reload"])
+    host.run([layout.INIT_SCRIPT, "start"])
+
+
+def use_systemd(host: Host) -> None:
+    """Start the stand-in from its unit again (after ``use_sysv``); it is stopped when this returns."""
+    if host.exists(layout.INIT_SCRIPT):
+        host.run([layout.INIT_SCRIPT, "stop"])
+        host.run(["systemctl", "stop", layout.UNIT])
+        host.remove(layout.INIT_SCRIPT)
+    unit = (_HERE / layout.UNIT).read_text(encoding="utf-8")
+    if not host.exists(layout.UNIT_FILE) or host.read(layout.UNIT_FILE) != unit:
+        host.write(layout.UNIT_FILE, unit)
+        host.run(["systemctl", "daemon-reload"])
+    enabled = f"/etc/systemd/system/multi-user.target.wants/{layout.UNIT}"
+    if not host.exists(enabled):
+        host.run(["systemctl", "enable", "--quiet", layout.UNIT])
+
+
+def refused(host: Host) -> list[str]:
+    """What the stand-in was asked for and does not model; empty when all was well."""
+    try:
+        return host.read(layout.REFUSED_LOG).splitlines()
+    except FileNotFoundError:
+        return []
+
+
+def assert_nothing_refused(host: Host) -> None:
+    """Fail when the stand-in refused something: a test would rest on behaviour nobody has seen."""
+    lines = refused(host)
+    assert not lines, f"{host.name}: the stand-in refused: {lines}"
