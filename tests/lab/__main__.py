@@ -25,7 +25,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.lab", description="A fleet of real systemd hosts to break.")
     parser.add_argument("--lab", default="default", metavar="NAME", help="which lab (default: default)")
     parser.add_argument(
-        "--state", type=Path, default=DEFAULT_STATE, metavar="DIR", help="where images and labs are kept (default: .lab)"
+        "--state", type=Path, default=DEFAULT_STATE, metavar="DIR", help="folder of images and labs (default: .lab)"
     )
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
 

@@ -96,8 +96,9 @@ def build(root: Path, suite: str, step: Step) -> None:
         options.write_text("\n".join([*apt.transport_options(), 'Acquire::Languages "none";', ""]), encoding="utf-8")
         excluded = [f"--dpkgopt=path-exclude={pattern}" for pattern in _WITHOUT]
         argv = [
-            *("mmdebstrap", "--mode=root", "--variant=minbase", "--format=directory", f"--include={','.join(PACKAGES)}"),
-            *(f"--aptopt={options}", "--dpkgopt=force-unsafe-io", *excluded, f"--essential-hook=sync-in {tree} /"),
+            *("mmdebstrap", "--mode=root", "--variant=minbase", "--format=directory"),
+            *(f"--include={','.join(PACKAGES)}", f"--essential-hook=sync-in {tree} /"),
+            *(f"--aptopt={options}", "--dpkgopt=force-unsafe-io", *excluded),
             *(suite, str(root), source.line()),
         ]
         _watch(argv, step)
@@ -152,7 +153,7 @@ def _scrub(root: Path) -> None:
 
 
 def runner(root: Path) -> Callable[[Sequence[str]], None]:
-    """A function that runs a program inside the tree ``root``, without network; it raises ImageError when that fails."""
+    """A function that runs a program inside the tree ``root``, without network; it raises ImageError on failure."""
 
     def chroot(argv: Sequence[str]) -> None:
         done = subprocess.run(

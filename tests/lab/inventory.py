@@ -15,7 +15,8 @@ _GROUPS: Mapping[Kind, str] = {
     "client": "multicast_probe_clients",
     "nas": "lab_other",
 }
-_HEAD = """# Written by "python -m tests.lab up". Use it inside the lab: python -m tests.lab run -- ansible-playbook -i THIS ...
+_HEAD = """# Written by "python -m tests.lab up". The addresses exist only inside the lab:
+# python -m tests.lab run -- ansible-playbook -i THIS_FILE ...
 """
 _WHY_100 = """\
         # The lab breaks most of its hosts on purpose at the same time; on a real fleet that many broken hosts at once

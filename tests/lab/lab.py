@@ -25,6 +25,8 @@ from tests.lab.processes import Process, alive, boot_id, identify, init_of, kill
 from tests.lab.ssh import SshFiles
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
+# systemd-nspawn keeps a folder per machine here, and leaves it behind when it is killed.
+_NSPAWN = Path("/run/systemd/nspawn/propagate")
 _BOOT_SECONDS = 60.0
 _BOOT_SECONDS_PER_HOST = 3.0
 # systemd units that come along with another one and would start it on a connection.
@@ -57,6 +59,7 @@ class Lab:
         self.control = sysctl.SHARED / self.id
         self.inventory = self.folder / "inventory.yml"
         self.journal = Journal(self.folder / "journal")
+        self.limits = sysctl.SharedLimits()
         self.images = store.ImageStore(self.state / "images", self.progress)
         self.ssh = SshFiles(self.folder, self.control)
         self._lock = self.state / "labs" / f"{name}.lock"
@@ -184,8 +187,8 @@ class Lab:
         for name, spec in wanted.items():
             if present.get(name, spec) != spec:
                 raise LabError(
-                    f"lab {self.name} has another host {name} ({present[name].kind}, {present[name].suite}); take the lab "
-                    f"down first (python -m tests.lab --lab {self.name} down) or use another --lab name"
+                    f"lab {self.name} has another host {name} ({present[name].kind}, {present[name].suite}); "
+                    f"take it down first (python -m tests.lab --lab {self.name} down) or use another --lab name"
                 )
         return {**present, **wanted}
 
@@ -222,7 +225,7 @@ class Lab:
     def _make_lab(self, whole: Fleet) -> None:
         if not self.journal.entries(""):
             self.journal.record(Entry("lab", name=boot_id()))
-        for change in sysctl.acquire(self.id, len(whole)):
+        for change in self.limits.acquire(self.id, len(whole)):
             self.progress.say(f"kernel limit raised: {change}")
         new = self._fleet_file.with_suffix(".new")
         new.write_text(json.dumps({name: spec._asdict() for name, spec in whole.items()}, indent=1), encoding="utf-8")
@@ -249,6 +252,7 @@ class Lab:
             Entry("netns", host.name, host.netns),
             *(Entry("cgroup", host.name, str(group)) for group in groups),
             Entry("mount", host.name, str(host.root)),
+            Entry("directory", host.name, str(_NSPAWN / host.netns)),
         )
         for group in groups:
             group.mkdir(parents=True, exist_ok=True)
@@ -277,7 +281,7 @@ class Lab:
             for job in as_completed(jobs):
                 job.result()
                 waiting.remove(jobs[job].name)
-                step.note(f"waiting for {', '.join(waiting)}")
+                step.note(f"{len(todo) - len(waiting)} of {len(todo)} are up, waiting for {', '.join(waiting[:5])}")
                 self.progress.say(f"{jobs[job].name} is up ({step.seconds:.1f} s)")
 
     def _launch(self, host: Host) -> Process:
@@ -297,7 +301,7 @@ class Lab:
         gate, go = os.pipe()
         console = os.open(host.console, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
-            actions = [(os.POSIX_SPAWN_DUP2, gate, 0), (os.POSIX_SPAWN_DUP2, console, 1), (os.POSIX_SPAWN_DUP2, console, 2)]
+            actions = [(os.POSIX_SPAWN_DUP2, source, at) for at, source in enumerate((gate, console, console))]
             pid = os.posix_spawnp("sh", argv, environment, file_actions=actions, setsid=True)
             process = identify(pid)
             if process is None:
@@ -338,7 +342,10 @@ class Lab:
     # Down
 
     def down(self) -> None:
-        """Take away everything this lab made; nothing happens when it is not up. Raises LabError when something stays."""
+        """Take away everything this lab made; nothing happens when it is not up.
+
+        Raises LabError when something cannot be taken away.
+        """
         with self._locked():
             if self.folder.exists():
                 with self.progress.step(f"taking lab {self.name} down"):
@@ -346,13 +353,12 @@ class Lab:
             else:
                 self.progress.say(f"lab {self.name} is not up")
             self.images.clean()
-            for change in sysctl.release(self.id):
+            for change in self.limits.release(self.id):
                 self.progress.say(f"kernel limit put back: {change}")
             self._lock.unlink(missing_ok=True)
 
     def _remove(self) -> None:
-        if self._same_boot():
-            self._take_away(self.journal.entries())
+        self._take_away(self.journal.entries())
         # Its journal goes last, so that an interruption of this can be continued.
         for path in self.folder.glob("*"):
             if path != self.journal.path:
@@ -368,7 +374,9 @@ class Lab:
         def of(kind: str) -> list[Entry]:
             return [entry for entry in entries if entry.kind == kind]
 
-        self._end_processes(of("process"), of("leader"), [Path(entry.name) for entry in of("cgroup")])
+        # After a reboot of the machine the recorded ids belong to other processes.
+        if self._same_boot():
+            self._end_processes(of("process"), of("leader"), [Path(entry.name) for entry in of("cgroup")])
         for entry in of("mount"):
             _unmount(Path(entry.name))
         for entry in of("cgroup"):
@@ -417,7 +425,7 @@ def _fog() -> Any:
 
 
 def _unmount(path: Path, timeout: float = 5.0) -> None:
-    """Unmount ``path`` as often as something is mounted there; busy is tried again, since ended processes let go late."""
+    """Unmount ``path`` as often as something is mounted there; busy is tried again: ended processes let go late."""
     deadline = time.monotonic() + timeout
     while is_mounted(path):
         done = subprocess.run(["umount", str(path)], capture_output=True, text=True, check=False)

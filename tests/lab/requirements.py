@@ -89,7 +89,8 @@ class Machine:
         return _said(contained(["sh", "-c", script], network=False))
 
     def overlay_fails(self, folder: Path) -> str:
-        script = 'mkdir -p "$1/l" "$1/u" "$1/w" "$1/m" && mount -t overlay -o "lowerdir=$1/l,upperdir=$1/u,workdir=$1/w" o "$1/m"'
+        options = "lowerdir=$1/l,upperdir=$1/u,workdir=$1/w"
+        script = f'mkdir -p "$1/l" "$1/u" "$1/w" "$1/m" && mount -t overlay -o "{options}" overlay "$1/m"'
         trial = folder / f"probe-{os.getpid()}"
         try:
             return _said(contained(["sh", "-c", script, "sh", str(trial)]))

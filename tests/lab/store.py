@@ -76,8 +76,10 @@ class ImageStore:
             if free:
                 self._make(path, make, step)
         if not free:
-            with self.progress.step(f"{what} (another lab builds it)") as step, locked(path.with_name(f"{path.name}.lock")):
-                self._make(path, make, step)
+            with self.progress.step(f"{what} (another lab builds it)") as step:
+                step.note("waiting for it")
+                with locked(path.with_name(f"{path.name}.lock")):
+                    self._make(path, make, step)
 
     def _make(self, path: Path, make: Callable[[Path, Step], None], step: Step) -> None:
         if path.is_dir():
