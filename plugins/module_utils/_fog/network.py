@@ -4,7 +4,19 @@
 
 """Reader: the host's interfaces, addresses and routes, as the kernel has them."""
 
-from typing import NamedTuple, Optional, Tuple
+import json
+import os
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+
+from .command import CommandError, ask
+
+SYS_NET = "/sys/class/net"
+
+# linux/if.h
+_UP, _LOOPBACK, _MULTICAST = 0x1, 0x8, 0x1000
+#: Seconds ``ip`` may take.
+TIMEOUT = 10
+_COMMAND = ("-json", "-4", "route", "show", "table", "main")
 
 
 class Address(NamedTuple):
@@ -37,12 +49,14 @@ class Route(NamedTuple):
     metric: Optional[int] = None
     flags: Tuple[str, ...] = ()
     kind: str = ""  # "unreachable", "blackhole", ...; "" for an ordinary (unicast) route
+    tos: str = ""
 
     @property
     def line(self) -> str:
         """The route as ``ip route`` prints it: what FOG's daemon greps (facts/fog.md section 0.1)."""
         words = [self.kind, self.destination]
         pairs = (
+            ("tos", self.tos),
             ("via", self.gateway),
             ("dev", self.device),
             ("proto", self.protocol),
@@ -77,5 +91,113 @@ class Network(NamedTuple):
         return tuple(own.address for interface in self.interfaces for own in interface.addresses)
 
 
-def read_network() -> Network:
-    raise NotImplementedError
+def read_network(sys_net: str = SYS_NET) -> Network:
+    """Read interfaces, addresses and routes.
+
+    :param sys_net: the kernel's folder of interfaces.
+    :raises ImportError: the library netifaces is not installed (``name`` is ``netifaces``).
+    """
+    interfaces = read_interfaces(sys_net)
+    try:
+        routes = read_routes()
+    except RouteError as error:
+        return Network(interfaces, (), str(error))
+    return Network(interfaces, routes)
+
+
+class RouteError(Exception):
+    """The routes cannot be read; the text says why and what to do."""
+
+
+def read_interfaces(sys_net: str) -> Tuple[Interface, ...]:
+    """Every interface with its IPv4 addresses. :raises ImportError: netifaces is not installed."""
+    import netifaces
+
+    addresses: Dict[str, List[Address]] = {}
+    for label in sorted(netifaces.interfaces()):
+        # An address may carry a label of its own (eth0:1): netifaces takes it for an interface, the kernel does not.
+        own = addresses.setdefault(label.split(":")[0], [])
+        try:
+            found = netifaces.ifaddresses(label).get(netifaces.AF_INET, ())
+        except ValueError:
+            continue  # it vanished in between
+        own.extend(Address(entry["addr"], _prefix(entry.get("netmask", ""))) for entry in found if entry.get("addr"))
+    return tuple(_interface(sys_net, name, tuple(own)) for name, own in sorted(addresses.items()))
+
+
+def _interface(sys_net: str, name: str, addresses: Tuple[Address, ...]) -> Interface:
+    try:
+        flags = int(_word(sys_net, name, "flags"), 16)
+    except ValueError:
+        flags = 0
+    return Interface(
+        name=name,
+        addresses=addresses,
+        up=bool(flags & _UP),
+        link=_word(sys_net, name, "operstate") or "unknown",
+        multicast=bool(flags & _MULTICAST),
+        loopback=bool(flags & _LOOPBACK),
+    )
+
+
+def _word(sys_net: str, name: str, attribute: str) -> str:
+    try:
+        with open(os.path.join(sys_net, name, attribute), "rb") as file:
+            return file.read(64).decode("ascii", "replace").strip()
+    except OSError:
+        return ""
+
+
+def _prefix(netmask: str) -> int:
+    """255.255.240.0 as 20; an address without a mask stands alone (32)."""
+    parts = netmask.split(".")
+    if len(parts) == 4 and all(part.isdigit() for part in parts):
+        return sum(bin(int(part)).count("1") for part in parts)
+    return 32
+
+
+def read_routes() -> Tuple[Route, ...]:
+    """The IPv4 routes of the main table. :raises RouteError:"""
+    try:
+        text = ask("ip", _COMMAND, TIMEOUT)
+    except CommandError as error:
+        raise RouteError(f"The routes cannot be read: {error}; iproute2 4.16 or later is needed.") from None
+    try:
+        return parse_routes(text)
+    except ValueError as error:
+        raise RouteError(f"The routes cannot be read: ip prints no JSON ({error}); update iproute2.") from None
+
+
+def parse_routes(text: str) -> Tuple[Route, ...]:
+    """What ``ip -json route`` printed. :raises ValueError: that is no list of routes."""
+    if not text.strip():
+        return ()
+    entries = json.loads(text)
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise ValueError("no list of routes")
+    # Some versions print an empty object for a route they leave out.
+    return tuple(_route(entry) for entry in entries if "dst" in entry)
+
+
+def _route(entry: Dict[str, Any]) -> Route:
+    via = entry.get("via")
+    gateway = "{} {}".format(via.get("family"), via.get("host")) if isinstance(via, dict) else _text(entry, "gateway")
+    flags = entry.get("flags")
+    metric = entry.get("metric")
+    return Route(
+        destination=_text(entry, "dst"),
+        gateway=gateway,
+        device=_text(entry, "dev"),
+        protocol=_text(entry, "protocol"),
+        scope=_text(entry, "scope"),
+        source=_text(entry, "prefsrc"),
+        metric=metric if isinstance(metric, int) else None,
+        flags=tuple(str(flag) for flag in flags) if isinstance(flags, list) else (),
+        kind=_text(entry, "type"),
+        tos=_text(entry, "tos"),
+    )
+
+
+def _text(entry: Dict[str, Any], key: str) -> str:
+    value = entry.get(key, "")
+    return "" if value is None else str(value)

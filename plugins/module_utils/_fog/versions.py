@@ -13,7 +13,7 @@ KERNEL_ROUTE = "kernel route"  # 1.5.9 on: "kernel.*src"
 ROUTE_THEN_RECORD = "route, then record"  # 1.5.10.18xx: the route wins, ngmInterface when no route matches
 
 #: From this version on (up to the next row) the daemon follows this rule; "" where nobody has looked.
-RULES = (
+RULES: Tuple[Tuple[Tuple[int, ...], str], ...] = (
     ((0,), SETTINGS),
     ((1, 3), ""),  # the rule changed somewhere within 1.3
     ((1, 4), SOURCE_ROUTE),
@@ -21,7 +21,7 @@ RULES = (
     ((1, 5, 9), KERNEL_ROUTE),
     ((1, 5, 10, 1800), ROUTE_THEN_RECORD),
     ((1, 6), ""),
-)  # type: Tuple[Tuple[Tuple[int, ...], str], ...]
+)
 
 #: What the daemon's awk looks for in the lines that grep found.
 PATTERNS = {SOURCE_ROUTE: "src", KERNEL_ROUTE: "kernel.*src", ROUTE_THEN_RECORD: "kernel.*src"}
@@ -55,7 +55,8 @@ def rule_of(version: str) -> str:
     numbers = parse_version(version)
     if match is None or numbers is None:
         return ""
-    rule, since = "", ()  # type: str, Tuple[int, ...]
+    rule = ""
+    since: Tuple[int, ...] = ()
     for first, name in RULES:
         if first <= numbers:
             rule, since = name, first
@@ -74,7 +75,7 @@ def lookup(version: str, address: str, node_interface: str, setting: str, routes
     rule = rule_of(version)
     node_interface, setting = node_interface.strip(), setting.strip()
     if not rule:
-        return Lookup(None, "", "how FOG %s chooses its interface is not known" % (version.strip() or "(no version)"))
+        return Lookup(None, "", f"how FOG {version.strip() or '(no version)'} chooses its interface is not known")
     if rule == SETTINGS:
         if setting:
             return Lookup(setting, rule, "the setting FOG_UDPCAST_INTERFACE names it")
@@ -83,10 +84,10 @@ def lookup(version: str, address: str, node_interface: str, setting: str, routes
         return Lookup(None, rule, "neither FOG_UDPCAST_INTERFACE nor the storage node's Interface names one")
     found = _from_routes(PATTERNS[rule], address, routes) if address else None
     if found is not None:
-        return Lookup(found[0], rule, "fourth word of the route: %s" % found[1])
-    why = "no route names %s" % address if address else "the storage node's host name does not resolve"
+        return Lookup(found[0], rule, f"fourth word of the route: {found[1]}")
+    why = f"no route names {address}" if address else "the storage node's host name does not resolve"
     if rule == ROUTE_THEN_RECORD and node_interface:
-        return Lookup(node_interface, rule, "%s, the storage node's Interface names it" % why)
+        return Lookup(node_interface, rule, f"{why}, the storage node's Interface names it")
     return Lookup(None, rule, why)
 
 
