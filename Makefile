@@ -1,0 +1,73 @@
+# `make` lists what there is. INVENTORY=path works on that fleet, without it the lab's; ARGS goes to ansible-playbook.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+BIN := .venv/bin
+LAB := $(BIN)/python -m tests.lab
+COVERAGE_MIN ?= 95
+PYTEST := $(BIN)/python -m pytest --basetemp=.cache/pytest -o cache_dir=.cache/pytest-cache
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export PYTHONDONTWRITEBYTECODE := 1
+export HYPOTHESIS_STORAGE_DIRECTORY := .cache/hypothesis
+export RUFF_CACHE_DIR := .cache/ruff
+
+.PHONY: help repair check lab-up lab-down lab-status lab-ssh break test unit lint bench docs setup clean \
+  set-up-runtime set-up-lab set-up-dev
+
+help: ## list the targets
+	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
+
+ifdef INVENTORY
+repair: set-up-runtime ## find and repair broken multicast: INVENTORY=path on that fleet, else break and repair the lab
+	@$(BIN)/ansible-playbook -i $(INVENTORY) playbooks/repair-multicast.yml $(ARGS)
+
+check: set-up-runtime ## only look: INVENTORY=path at that fleet, else at the lab as it is
+	@$(BIN)/ansible-playbook -i $(INVENTORY) playbooks/check-multicast.yml $(ARGS)
+else
+repair: set-up-lab
+	@$(BIN)/python -m tests.lab.demo repair $(ARGS)
+
+check: set-up-lab
+	@$(BIN)/python -m tests.lab.demo check $(ARGS)
+endif
+
+lab-up: set-up-lab ## boot the lab fleet
+	@$(LAB) up
+
+lab-down: set-up-lab ## stop the lab, leave nothing of it behind
+	@$(LAB) down
+
+lab-status: set-up-lab ## what runs in the lab
+	@$(LAB) status
+
+lab-ssh: set-up-lab ## a shell on a lab host: HOST=fog1
+	@$(LAB) ssh $(HOST)
+
+break: set-up-lab ## break a lab host: FAULT=stale-session HOST=fog1
+	@$(LAB) break $(FAULT) $(HOST)
+
+test: set-up-dev ## every test (what .ci/run calls)
+	@$(PYTEST) -v -n 2 --dist loadgroup --cov --cov-branch --cov-fail-under=$(COVERAGE_MIN) $(ARGS)
+
+unit: set-up-dev ## unit tests only
+	@$(PYTEST) tests/unit $(ARGS)
+
+lint: set-up-dev ## style, types and the other quick checks of the project
+	@$(PYTEST) tests/project -m "not slow" $(ARGS)
+
+bench: set-up-lab ## how fast a healthy fleet is checked, against ping and against the wiki by hand
+	@$(BIN)/python tools/bench.py $(ARGS)
+
+docs: set-up-runtime ## write docs/findings.md from the catalogue
+	@$(BIN)/python tools/findings_doc.py
+
+setup: set-up-dev ## everything the other targets need
+
+set-up-%:
+	@$(PYTHON) tools/setup.py $*
+
+clean: ## stop the lab and remove everything that can be made again
+	@if [ -d .lab ]; then $(LAB) down; fi
+	@rm -rf .venv .cache .lab .ansible .mypy_cache .ruff_cache .pytest_cache .hypothesis tests/output multicast-report

@@ -1,0 +1,120 @@
+"""ansible-test on each supported ansible-core, without Docker, and nothing it skips goes unnoticed."""
+
+import re
+import shutil
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.project.pythons import Version, interpreters
+from tests.project.tree import CACHE, ROOT, environment, files, run
+
+
+class Core(NamedTuple):
+    """One ansible-core: its exact release, the Pythons it runs on, the pip releases its ansible-test asks for."""
+
+    release: str
+    pythons: tuple[Version, ...]
+    pips: tuple[str, ...]
+
+
+CORES = {
+    "2.16": Core("2.16.19", ((3, 10), (3, 11), (3, 12)), ("21.3.1", "23.1.2")),
+    "2.19": Core("2.19.14", ((3, 11), (3, 12), (3, 13)), ("24.2",)),
+    "2.21": Core("2.21.5", ((3, 12), (3, 13), (3, 14)), ("25.2",)),
+}
+ABSENT_PYTHON = re.compile(r'Skipping (?:sanity test "(?:compile|import)"|unit tests) on Python 3\.(\d+) because it could')
+
+
+def controller(name: str) -> Version:
+    """The newest Python here that this ansible-core runs on."""
+    usable = [version for version in CORES[name].pythons if version in interpreters()]
+    if not usable:
+        wanted = " or ".join(f"{major}.{minor}" for major, minor in CORES[name].pythons)
+        pytest.skip(f"ansible-core {name} needs Python {wanted}, which is not on this machine")
+    return max(usable)
+
+
+def install(name: str) -> Path:
+    """The ansible-test of a virtual environment in the cache."""
+    python = interpreters()[controller(name)]
+    venv = CACHE / f"ansible-{name}"
+    stamp = venv / "stamp"
+    wanted = f"{CORES[name].release} {python}"
+    if not stamp.exists() or stamp.read_text() != wanted:
+        run(python, "-m", "venv", "--clear", venv)
+        env = environment(PIP_CACHE_DIR=str(CACHE / "pip"), PIP_DISABLE_PIP_VERSION_CHECK="1")
+        run(venv / "bin" / "pip", "install", "--no-input", f"ansible-core=={CORES[name].release}", env=env)
+        stamp.write_text(wanted)
+    return venv / "bin" / "ansible-test"
+
+
+def copy_tree(name: str) -> Path:
+    """A fresh copy of the checkout's files where ansible-test accepts it: ansible_collections/NAMESPACE/NAME, a git repository."""
+    top = CACHE / f"tree-{name}"
+    tree = top / "ansible_collections" / "imaging" / "multicast"
+    shutil.rmtree(top, ignore_errors=True)
+    for file in files():
+        (tree / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / file, tree / file, follow_symlinks=False)
+    run("git", "init", "--quiet", tree)
+    return tree
+
+
+def ansible_test(name: str, *arguments: str) -> str:
+    """Run ansible-test with a HOME of its own; every unexpected skip is a failure."""
+    program = install(name)
+    home = CACHE / f"home-{name}"
+    pips = home / ".ansible" / "test" / "cache"
+    pips.mkdir(parents=True, exist_ok=True)
+    for release in CORES[name].pips:
+        shutil.copy(Path(__file__).with_name("get_pip.py"), pips / f"get_pip_{release.replace('.', '_')}.py")
+    path = [str(program.parent), *(str(python.parent) for python in interpreters().values()), "/usr/bin", "/bin"]
+    env = environment(HOME=str(home), PATH=":".join(path), LC_ALL="C.UTF-8")
+    output = run(program, *arguments, "--venv", "--color", "no", cwd=copy_tree(name), env=env)
+    unexpected = unexpected_skips(output, {minor for _, minor in interpreters()})
+    assert not unexpected, f"ansible-test left something out: {unexpected}\n{output}"
+    return output
+
+
+def unexpected_skips(output: str, minors: set[int]) -> list[str]:
+    """Lines that say a test was left out, but for a Python that is not on this machine."""
+    found = []
+    for line in output.splitlines():
+        absent = ABSENT_PYTHON.search(line)
+        if re.search("skipping|not found", line, re.IGNORECASE) and not (absent and int(absent[1]) not in minors):
+            found.append(line)
+    return found
+
+
+def test_a_skip_is_noticed():
+    there = {11}
+    absent = 'WARNING: Skipping sanity test "import" on Python 3.14 because it could not be found.'
+    assert unexpected_skips(absent, there) == []
+    present = absent.replace("3.14", "3.11")
+    shellcheck = "WARNING: Required program shellcheck not found."
+    assert unexpected_skips(f"{present}\nall fine\n{shellcheck}", there) == [present, shellcheck]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CORES)
+def test_sanity(name):
+    output = ansible_test(name, "sanity")
+    assert 'Running sanity test "validate-modules"' in output
+    assert 'Running sanity test "shellcheck"' in output
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CORES)
+def test_units(name):
+    major, minor = controller(name)
+    assert re.search(r"\d+ passed", ansible_test(name, "units", "--python", f"{major}.{minor}"))
+
+
+@pytest.mark.slow
+def test_target_code_on_python_3_6():
+    """modules and module_utils on the oldest Python of a target (EL 8's platform Python)."""
+    if (3, 6) not in interpreters():
+        pytest.skip("no Python 3.6 on this machine; test_style.py asks vermin in its place")
+    assert re.search(r"\d+ passed", ansible_test("2.16", "units", "--python", "3.6"))

@@ -1,0 +1,140 @@
+"""Sets the checkout up: Debian packages, .venv, the collection's path. What is there already is left alone.
+
+Usage: python3 tools/setup.py runtime|lab|dev
+  runtime  what `make repair INVENTORY=...` needs: ansible-core and ssh
+  lab      runtime and what the lab needs
+  dev      lab and what `make test` needs
+Nothing but Debian packages is put outside the checkout.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+CACHE = ROOT / ".cache"
+COLLECTION = CACHE / "collections" / "ansible_collections" / "imaging" / "multicast"
+LEVELS = ("runtime", "lab", "dev")
+PYTHONS = ((3, 11), (3, 12), (3, 13))  # of the pinned ansible-core
+ROOM_FOR_SOCKET = 70  # a Unix socket's path has 107 bytes: ssh puts .cache/ansible/cp/ and 27 more behind this one
+
+
+def fail(message):
+    sys.exit("set-up: " + message)
+
+
+def use_suitable_python():
+    """Go on under a Python the pinned ansible-core supports."""
+    if sys.version_info[:2] in PYTHONS:
+        return
+    for version in PYTHONS:
+        found = shutil.which("python{}.{}".format(*version))
+        if found and subprocess.call([found, "-c", ""], stderr=subprocess.DEVNULL) == 0:
+            os.execv(found, [found, *sys.argv])
+    fail(
+        "Python {}.{} runs here, but 3.11, 3.12 or 3.13 is needed. Install one (Debian 12: apt-get install python3)"
+        " and put it on the PATH.".format(*sys.version_info[:2])
+    )
+
+
+def lab_packages():
+    sys.path.insert(0, str(ROOT))
+    sys.dont_write_bytecode = True
+    from tests.lab.requirements import APT_PACKAGES
+
+    return list(APT_PACKAGES)
+
+
+def installed(packages):
+    """Names of the Debian packages among `packages` that are installed."""
+    answer = subprocess.run(
+        ["dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\n", *packages],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        universal_newlines=True,
+    )
+    return {line.split()[0] for line in answer.stdout.splitlines() if line.endswith(" installed")}
+
+
+def missing_packages(level):
+    missing = []
+    if not find_spec("ensurepip"):
+        missing.append("python3-venv")
+    if not shutil.which("ssh"):
+        missing.append("openssh-client")
+    if level == "dev":
+        missing += [name for name in ("git", "shellcheck") if not shutil.which(name)]
+    if level != "runtime":
+        wanted = lab_packages()
+        if not shutil.which("dpkg-query"):
+            fail("the lab needs Debian or a relative of it: no dpkg-query here. It would install: " + " ".join(wanted))
+        there = installed(wanted)
+        missing += [name for name in wanted if name not in there and name not in missing]
+    return missing
+
+
+def install_packages(missing):
+    command = ["apt-get", "install", "-y", "--no-install-recommends", *missing]
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        fail(
+            "these packages are missing: {}\nAs root: apt-get update && {}\nThen run make again.".format(
+                " ".join(missing), " ".join(command)
+            )
+        )
+    print("set-up: installing {}".format(" ".join(missing)), flush=True)
+    environment = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
+    for step in (["apt-get", "update"], command):
+        if subprocess.call(step, env=environment, stdin=subprocess.DEVNULL):
+            fail("`{}` failed, see above. Put it right and run make again.".format(" ".join(step)))
+
+
+def link_collection():
+    """Ansible finds a collection only under ansible_collections/NAMESPACE/NAME."""
+    COLLECTION.parent.mkdir(parents=True, exist_ok=True)
+    if not COLLECTION.is_symlink():
+        COLLECTION.symlink_to(os.path.relpath(str(ROOT), str(COLLECTION.parent)), target_is_directory=True)
+
+
+def install_python_packages(level):
+    kind = "dev" if level == "dev" else "runtime"
+    files = ["-r", "requirements-dev.txt"]
+    if kind == "runtime":
+        files = ["-r", "requirements.txt", "-c", "requirements-dev.txt"]
+    digest = hashlib.sha256(sys.version.encode())
+    for name in ("requirements.txt", "requirements-dev.txt"):
+        digest.update((ROOT / name).read_bytes())
+    stamp = VENV / "stamp"
+    done = stamp.read_text().split() if stamp.exists() else ["", ""]
+    if done[0] == digest.hexdigest() and done[1] in (kind, "dev"):
+        return
+    print("set-up: Python packages ({}) into .venv".format(kind), flush=True)
+    if done[0] != digest.hexdigest():
+        subprocess.check_call([sys.executable, "-m", "venv", "--clear", str(VENV)])
+    pip = [str(VENV / "bin" / "python"), "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
+    environment = dict(os.environ, PIP_CACHE_DIR=str(CACHE / "pip"))
+    if subprocess.call([*pip, *files], cwd=str(ROOT), env=environment, stdin=subprocess.DEVNULL):
+        fail("pip could not install {}, see above. Is the package index reachable?".format(files[1]))
+    stamp.write_text("{} {}\n".format(digest.hexdigest(), kind))
+
+
+def main():
+    if len(sys.argv) != 2 or sys.argv[1] not in LEVELS:
+        sys.exit(__doc__)
+    level = sys.argv[1]
+    use_suitable_python()
+    if len(str(ROOT).encode()) > ROOM_FOR_SOCKET:
+        fail("the checkout's path is longer than {} bytes, too long for ssh's sockets: {}".format(ROOM_FOR_SOCKET, ROOT))
+    missing = missing_packages(level)
+    if missing:
+        install_packages(missing)
+    link_collection()
+    install_python_packages(level)
+
+
+if __name__ == "__main__":
+    main()
