@@ -1,0 +1,25 @@
+# Copyright: (c) imaging.multicast contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Controller side of ``multicast_guard``; the host it runs for is never contacted."""
+
+from ansible.plugins.action import ActionBase
+from ansible_collections.imaging.multicast.plugins.module_utils import _report
+from ansible_collections.imaging.multicast.plugins.plugin_utils import _fleet
+
+
+class ActionModule(ActionBase):
+    """Say which hosts of the play need a repair, and whether too many of them look broken at once."""
+
+    _requires_connection = False
+
+    def run(self, tmp=None, task_vars=None):
+        """Return ``broken``, ``repair`` and ``refused``."""
+        result = super().run(tmp, task_vars)
+        _unused, options = self.validate_argument_spec(
+            {"result": {"type": "str", "required": True}, "max_broken_percent": {"type": "raw", "required": True}}
+        )
+        decided = _report.guard(_fleet.read_findings(task_vars, options["result"]), options["max_broken_percent"])
+        result.update(changed=False, **decided._asdict())
+        return result

@@ -1,0 +1,342 @@
+# Copyright: (c) imaging.multicast contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a run says about its hosts: the outcome of each, the guard against sweeping a fleet, the table and the report.
+
+Both wings share it. Pure: no input or output, no clock.
+"""
+
+from typing import Any, Collection, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+
+from ._findings import ERROR, INFO
+from ._steps import BLOCKED, DONE, FAILED, PLANNED, SKIPPED
+
+HEALTHY = "healthy"
+REPAIRED = "repaired"
+WOULD_REPAIR = "would_repair"
+NEEDS_PERSON = "needs_person"
+BROKEN_RUN = "failed"
+UNREACHABLE = "unreachable"
+#: Outcomes of a host in the order of the recap line, each with its words there (design section 3).
+OUTCOMES = (
+    (HEALTHY, "healthy"),
+    (REPAIRED, "repaired"),
+    (WOULD_REPAIR, "would repair"),
+    (NEEDS_PERSON, "needs a person"),
+    (BROKEN_RUN, "failed"),
+    (UNREACHABLE, "unreachable"),
+)
+#: A run with any host in one of these ends non-zero.
+BAD = (NEEDS_PERSON, BROKEN_RUN, UNREACHABLE)
+
+#: The run only looked; nothing was planned.
+LOOKED = "looked"
+#: The run planned every step and carried out none (``--check``).
+CHECKED = "checked"
+#: The run was allowed to carry steps out.
+ACTED = "acted"
+
+#: Platforms, and the variable in which each wing's role leaves what it saw and did.
+RESULTS = (("fog", "fog_multicast_result"),)
+
+#: Kinds of the steps that are not a wing's own: the look itself, and the libraries it needs.
+LOOK = "host.look"
+LIBRARIES = "package.install"
+
+#: The percentage guard needs more broken hosts than this, so that one or two hosts can always be repaired.
+GUARD_FROM = 2
+_GUARD_VARIABLE = "multicast_max_broken_percent"
+_RECORD_STALE = "fog.interface.record_stale"
+_VERSION = 1
+_CELL = 3
+_LIST = 10
+
+Finding = Mapping[str, Any]
+Step = Mapping[str, Any]
+
+
+class Host(NamedTuple):
+    """What a run says about one host: one entry of ``report.json``, and its name."""
+
+    name: str
+    platform: str
+    outcome: str
+    before: Tuple[Finding, ...]
+    after: Tuple[Finding, ...]
+    steps: Tuple[Step, ...]
+
+
+class Guard(NamedTuple):
+    """Who needs a repair, and why it is refused to all of them ("" when it is not)."""
+
+    broken: Tuple[str, ...]
+    repair: Tuple[str, ...]
+    refused: str
+
+
+def serious(findings: Sequence[Finding]) -> List[Finding]:
+    """The findings that count: ``info`` never does (design section 3)."""
+    return [each for each in findings if each["severity"] != INFO]
+
+
+def curable(one: Finding, open_gates: Collection[str]) -> bool:
+    """Whether the collection may cure this finding itself with the consent given."""
+    return bool(one["repairable"]) and (not one["gate"] or one["gate"] in open_gates)
+
+
+def guard(findings: Mapping[str, Sequence[Finding]], max_broken_percent: Any) -> Guard:
+    """Refuse every repair when too large a part of a group looks broken: a wrong diagnosis must not sweep a fleet.
+
+    :param findings: the findings of every host that could be looked at; these hosts are the base of the percentage.
+    :param max_broken_percent: the largest part of them, in percent, that may have findings of severity error. What is
+        not a number from 0 to 100 refuses every repair.
+    """
+    broken = tuple(name for name, found in findings.items() if any(each["severity"] == ERROR for each in found))
+    repair = tuple(name for name, found in findings.items() if serious(found))
+    return Guard(broken, repair, _refusal(len(broken), len(findings), max_broken_percent))
+
+
+def _refusal(broken: int, looked_at: int, max_broken_percent: Any) -> str:
+    try:
+        allowed = float(max_broken_percent)
+    except (TypeError, ValueError):
+        allowed = -1.0
+    if not 0 <= allowed <= 100:  # also catches nan
+        return (
+            f"{_GUARD_VARIABLE} is {max_broken_percent}, which is no number from 0 to 100, "
+            "so nothing was repaired on any host"
+        )
+    if broken <= GUARD_FROM or 100.0 * broken <= allowed * looked_at:
+        return ""
+    return (
+        f"{broken} of {looked_at} hosts look broken at once, and {_GUARD_VARIABLE} is {allowed:g}, "
+        "so nothing was repaired on any host. "
+        f"If the findings are right, set {_GUARD_VARIABLE} to at least {-(-100 * broken // looked_at)}"
+    )
+
+
+def outcome(
+    mode: str,
+    before: Sequence[Finding],
+    after: Sequence[Finding],
+    steps: Sequence[Step],
+    open_gates: Collection[str] = (),
+    unreachable: bool = False,
+) -> str:
+    """The outcome of a host (design section 3).
+
+    :param mode: :data:`LOOKED`, :data:`CHECKED` or :data:`ACTED`.
+    :param before: findings before the run did anything.
+    :param after: findings afterwards; read only when the run acted.
+    :param steps: what became of each step, as :meth:`_steps.Result.as_dict` gives it.
+    :param open_gates: consent variables of this host that are true.
+    :param unreachable: the host did not answer at some point.
+    """
+    became = {each["outcome"] for each in steps}
+    if unreachable:
+        return UNREACHABLE
+    if FAILED in became:
+        return BROKEN_RUN
+    if BLOCKED in became:
+        return NEEDS_PERSON
+    if mode == ACTED:
+        if serious(after):
+            return NEEDS_PERSON
+        return REPAIRED if serious(before) and DONE in became else HEALTHY
+    if not serious(before):
+        return WOULD_REPAIR if PLANNED in became else HEALTHY
+    opened = set(open_gates) | {each["gate"] for each in steps if each["outcome"] == PLANNED}
+    planned = mode == LOOKED or PLANNED in became
+    return WOULD_REPAIR if planned and all(curable(each, opened) for each in serious(before)) else NEEDS_PERSON
+
+
+def host(
+    name: str, platform: str, result: Optional[Mapping[str, Any]], check_mode: bool, gates: Collection[str]
+) -> Host:
+    """Read what a wing's role left behind about a host.
+
+    :param name: the host's name in the inventory.
+    :param platform: one of :data:`RESULTS`.
+    :param result: the info module's result. Its key ``prepared`` holds tasks done before it (each with ``kind``,
+        ``what``, ``finding``, ``gate`` and the task's ``result``). Where the role went on to repair, its key ``repair``
+        holds such ``tasks``, ``verified`` (the info module's result afterwards) and ``refused`` (why nothing was done,
+        or ""). None: the host was never looked at.
+    :param check_mode: whether the run was one with ``--check``.
+    :param gates: consent variables of this host that are true.
+    """
+    if result is None:
+        lost = _step(LOOK, "look at the host", FAILED, "the run ended before this host was looked at")
+        return Host(name, platform, BROKEN_RUN, (), (), (lost,))
+    repair = result.get("repair")  # type: Optional[Mapping[str, Any]]
+    tasks = [{"kind": LOOK, "what": "look at the host", "result": result}]  # type: List[Mapping[str, Any]]
+    tasks = list(result.get("prepared", ())) + tasks
+    verified = {}  # type: Mapping[str, Any]
+    if repair:
+        verified = repair.get("verified") or {}
+        tasks += repair["tasks"]
+        tasks.append({"kind": "host.verify", "what": "verify the repair", "result": verified})
+    steps = [each for task in tasks for each in _steps_of(task, check_mode)]
+    if repair and repair["refused"]:
+        steps.append(_step("fleet.guard", "repair the host", BLOCKED, repair["refused"]))
+    before = tuple(result.get("findings", ()))
+    after = tuple(verified.get("findings", before))
+    mode = (CHECKED if check_mode else ACTED) if repair else LOOKED
+    unreachable = any(task["result"].get("unreachable") for task in tasks)
+    return Host(name, platform, outcome(mode, before, after, steps, gates, unreachable), before, after, tuple(steps))
+
+
+def _steps_of(task: Mapping[str, Any], check_mode: bool) -> List[Step]:
+    """The steps a task's result tells of: its own, or for a task of Ansible's own the task itself when it changed."""
+    result = task["result"]
+    steps = list(result.get("steps", ()))  # type: List[Step]
+    told = {each["outcome"] for each in steps}
+
+    def itself(became: str, detail: str) -> Step:
+        return _step(task["kind"], task["what"], became, detail, task.get("finding"), task.get("gate"))
+
+    if result.get("unreachable") or (result.get("failed") and FAILED not in told):
+        steps.append(itself(FAILED, result.get("msg", "")))
+    elif result.get("refused"):
+        steps.append(itself(BLOCKED, result["refused"]))
+    elif result.get("changed") and "steps" not in result:
+        steps.append(itself(PLANNED if check_mode else DONE, result.get("detail", "")))
+    return steps
+
+
+def _step(
+    kind: str, what: str, became: str, detail: str, finding: Optional[str] = None, gate: Optional[str] = None
+) -> Dict[str, Any]:
+    return {
+        "kind": kind,
+        "what": what,
+        "target": {},
+        "before": {},
+        "after": {},
+        "finding": finding,
+        "gate": gate,
+        "outcome": became,
+        "detail": detail,
+    }
+
+
+def summary(hosts: Sequence[Host]) -> Dict[str, int]:
+    """How many hosts have each of the six outcomes."""
+    return {name: sum(each.outcome == name for each in hosts) for name, _words in OUTCOMES}
+
+
+def document(hosts: Sequence[Host], generated: str) -> Dict[str, Any]:
+    """The content of ``report.json``.
+
+    :param generated: when the report was made, in ISO 8601.
+    """
+    return {
+        "version": _VERSION,
+        "generated": generated,
+        "summary": summary(hosts),
+        "hosts": {
+            each.name: {
+                "platform": each.platform,
+                "outcome": each.outcome,
+                "before": list(each.before),
+                "after": list(each.after),
+                "steps": list(each.steps),
+            }
+            for each in hosts
+        },
+    }
+
+
+def recap(hosts: Sequence[Host]) -> str:
+    """The last line of a run: ``fleet 6 | healthy 1 | repaired 4 | ...``."""
+    counts = summary(hosts)
+    return " | ".join([f"fleet {len(hosts)}"] + [f"{words} {counts[name]}" for name, words in OUTCOMES])
+
+
+def table(hosts: Sequence[Host]) -> List[Tuple[str, str]]:
+    """The table ``host | outcome | findings | steps``, line by line, each with its host's outcome ("" for the head)."""
+    words = dict(OUTCOMES)
+    rows = [("host", "outcome", "findings", "steps")]
+    rows += [
+        (
+            _plain(each.name),
+            words[each.outcome],
+            _short([finding["id"] for finding in serious(each.before)]) or ("unknown" if _unseen(each) else "none"),
+            _steps_short(each) or "none",
+        )
+        for each in hosts
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    lines = [
+        " | ".join([cell.ljust(width) for cell, width in zip(row, widths)] + [row[3]])  # the last needs no padding
+        for row in rows
+    ]
+    return list(zip(lines, [""] + [each.outcome for each in hosts]))
+
+
+def details(one: Host) -> List[str]:
+    """What a person has to know and do about this host: nothing unless its outcome is one of :data:`BAD`."""
+    if one.outcome not in BAD:
+        return []
+    lines = [f"{_plain(one.name)} {dict(OUTCOMES)[one.outcome]}:"]
+    left = serious(one.after)
+    for each in left[:_LIST]:
+        lines.append(
+            "  {} ({}) {}: {}".format(each["id"], each["severity"], _plain(each["subject"]), _plain(each["summary"]))
+        )
+        lines.append("    repair: {}".format(_plain(each["repair"])))
+        if each["gate"]:
+            lines.append("    set:    {}: true".format(each["gate"]))
+    if len(left) > _LIST:
+        lines.append(f"  and {len(left) - _LIST} more findings: see report.json")
+    for each in [each for each in one.steps if each["outcome"] in (BLOCKED, FAILED)]:
+        lines.append("  {}: {}: {}".format(each["outcome"], _plain(each["what"]), _plain(each["detail"])))
+        if each["gate"]:
+            lines.append("    set:    {}: true".format(each["gate"]))
+    return lines
+
+
+def verdict(one: Host) -> str:
+    """One sentence why this host is not in order; "" when it is."""
+    if one.outcome not in BAD:
+        return ""
+    reasons = [
+        "{}: {}".format(each["what"], each["detail"]) for each in one.steps if each["outcome"] in (BLOCKED, FAILED)
+    ] or ["{}: {}".format(each["id"], each["summary"]) for each in serious(one.after)]
+    return _plain("{}: {}".format(dict(OUTCOMES)[one.outcome], "; ".join(reasons)))
+
+
+def _unseen(one: Host) -> bool:
+    """Whether the host could not be looked at, or not before a step that is only planned."""
+    return any(
+        (each["kind"], each["outcome"]) in ((LOOK, FAILED), (LIBRARIES, PLANNED), (LIBRARIES, FAILED))
+        for each in one.steps
+    )
+
+
+def _steps_short(one: Host) -> str:
+    kinds = {}  # type: Dict[str, List[str]]
+    for each in one.steps:
+        kinds.setdefault(each["outcome"], []).append(each["kind"])
+    changes = [each for each in one.steps if each["outcome"] in (DONE, PLANNED)]
+    if changes and all(each["finding"] == _RECORD_STALE for each in changes):
+        # Correcting a record is no repair of multicast and must not look like one (facts/fog.md section 0.1).
+        for became in (DONE, PLANNED):
+            if became in kinds:
+                kinds[became] = ["record corrected" if became == DONE else "correct the record"]
+    words = ((DONE, ""), (PLANNED, "would "), (BLOCKED, "blocked "), (FAILED, "failed "), (SKIPPED, "skipped "))
+    return "; ".join(word + _short(kinds[became]) for became, word in words if became in kinds)
+
+
+def _short(names: Sequence[str]) -> str:
+    """Names in their order, each once with its count, folded after a few."""
+    unique = list(dict.fromkeys(names))
+    parts = [name if names.count(name) == 1 else f"{name} x{names.count(name)}" for name in unique]
+    if len(parts) > _CELL:
+        parts[_CELL:] = [f"and {len(parts) - _CELL} more"]
+    return ", ".join(parts)
+
+
+def _plain(text: Any) -> str:
+    """Text that cannot move the cursor or break a line: names come from inventories and databases."""
+    return "".join(letter if letter.isprintable() else " " for letter in str(text))

@@ -1,0 +1,78 @@
+# Copyright: (c) imaging.multicast contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+DOCUMENTATION = r"""
+module: multicast_guard
+short_description: Refuse to repair when too much of a fleet looks broken at once
+version_added: 0.1.0
+description:
+  - When a large part of a fleet looks broken at once, a wrong diagnosis is likelier than that many faults. This keeps
+    a wrong diagnosis from sweeping the fleet.
+  - Reads the findings that were collected about every host of the play; hosts that could not be looked at do not count.
+  - Runs on the controller and contacts no host. Use it with C(run_once).
+  - It never refuses for one or two broken hosts, so that a small fleet can be repaired.
+options:
+  result:
+    description: Name of the host variable that holds the result of the info module.
+    type: str
+    required: true
+  max_broken_percent:
+    description:
+      - The largest part of the hosts, in percent, that may have findings of severity C(error).
+      - What is not a number from 0 to 100 refuses every repair.
+    type: raw
+    required: true
+attributes:
+  action:
+    description:
+      - Indicates this has a corresponding action plugin so some parts of the options can be executed on the controller.
+    support: full
+  check_mode:
+    description: Can run in C(check_mode) and return changed status prediction without modifying target.
+    support: full
+    details: This module never changes anything.
+  diff_mode:
+    description:
+      - Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
+    support: N/A
+    details: This module never changes anything.
+  bypass_host_loop:
+    description: Forces a C(global) task that does not execute per host.
+    support: none
+    details: Use C(run_once).
+seealso:
+  - module: imaging.multicast.multicast_summary
+author:
+  - imaging.multicast contributors (@imaging-multicast)
+"""
+
+EXAMPLES = r"""
+- name: Keep a wrong diagnosis from sweeping the fleet
+  imaging.multicast.multicast_guard:
+    result: fog_multicast_result
+    max_broken_percent: 50
+  register: guard
+  run_once: true
+  delegate_to: localhost
+"""
+
+RETURN = r"""
+broken:
+  description: Hosts with a finding of severity C(error).
+  returned: always
+  type: list
+  elements: str
+  sample: [fog2]
+repair:
+  description: Hosts with a finding of severity C(error) or C(warning).
+  returned: always
+  type: list
+  elements: str
+  sample: [fog2, fog3]
+refused:
+  description: Why no host may be repaired; an empty string when they may.
+  returned: always
+  type: str
+  sample: ""
+"""

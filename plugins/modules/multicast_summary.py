@@ -1,0 +1,77 @@
+# Copyright: (c) imaging.multicast contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+DOCUMENTATION = r"""
+module: multicast_summary
+short_description: Say what a run found and did on every host of the play
+version_added: 0.1.0
+description:
+  - Reads what the roles of this collection left behind about every host of the play, gives each host its outcome,
+    writes C(report.json) and prints a table and one recap line.
+  - Runs on the controller and contacts no host. Use it with C(run_once), so that it is done once for the play.
+  - Hosts that are unreachable, or failed before anything was known about them, are in it too.
+options:
+  report_dir:
+    description:
+      - Folder on the controller for C(report.json); it is made when it is missing.
+      - The file is replaced in one step. Without this option none is written.
+    type: path
+  show:
+    description: Whether to print the table and the recap line.
+    type: bool
+    default: true
+attributes:
+  action:
+    description:
+      - Indicates this has a corresponding action plugin so some parts of the options can be executed on the controller.
+    support: full
+  check_mode:
+    description: Can run in C(check_mode) and return changed status prediction without modifying target.
+    support: full
+    details: The report tells of a run in check mode as well, so it is written and printed then too.
+  diff_mode:
+    description:
+      - Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
+    support: none
+  bypass_host_loop:
+    description: Forces a C(global) task that does not execute per host.
+    support: none
+    details: Use C(run_once).
+seealso:
+  - module: imaging.multicast.multicast_guard
+author:
+  - imaging.multicast contributors (@imaging-multicast)
+"""
+
+EXAMPLES = r"""
+- name: Write the report and print the table
+  imaging.multicast.multicast_summary:
+    report_dir: ./multicast-report
+  run_once: true
+  delegate_to: localhost
+"""
+
+RETURN = r"""
+outcomes:
+  description:
+    - Outcome by host, one of V(healthy), V(repaired), V(would_repair), V(needs_person), V(failed), V(unreachable).
+  returned: always
+  type: dict
+  sample: {"fog1": "repaired"}
+verdicts:
+  description: Why a host needs a person, failed or is unreachable, by host; an empty string for the others.
+  returned: always
+  type: dict
+  sample: {"fog1": ""}
+summary:
+  description: How many hosts have each of the six outcomes.
+  returned: always
+  type: dict
+  sample: {"healthy": 1, "repaired": 4, "would_repair": 0, "needs_person": 1, "failed": 0, "unreachable": 0}
+report_file:
+  description: The report that was written.
+  returned: always
+  type: str
+  sample: /home/admin/multicast-report/report.json
+"""
