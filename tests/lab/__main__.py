@@ -178,6 +178,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     progress = Progress()
     try:
+        if options.verb != "faults" and os.geteuid() != 0:
+            require(options.state, 0)
         lab = Lab(options.state, options.lab, progress)
         do: Callable[[Lab, argparse.Namespace], int] = options.do
         return do(lab, options)

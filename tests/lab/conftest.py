@@ -26,16 +26,15 @@ def lab_name(part: str) -> str:
 @pytest.fixture(scope="session")
 def able() -> None:
     """Fails, never skips, where the machine cannot carry a lab. Takes away labs of test runs that were killed."""
-    DEFAULT_STATE.mkdir(exist_ok=True)
+    try:
+        require(DEFAULT_STATE, 10)
+    except MissingRequirements as error:
+        pytest.fail(str(error), pytrace=False)
     with suppress(FileNotFoundError):
         for name in os.listdir(DEFAULT_STATE / "labs"):
             match = _OURS.fullmatch(name)
             if match and identify(int(match["pid"])) is None:
                 Lab(DEFAULT_STATE, name).down()
-    try:
-        require(DEFAULT_STATE, 10)
-    except MissingRequirements as error:
-        pytest.fail(str(error), pytrace=False)
 
 
 @pytest.fixture(scope="session")

@@ -91,20 +91,24 @@ class Machine:
     def overlay_fails(self, folder: Path) -> str:
         options = "lowerdir=$1/l,upperdir=$1/u,workdir=$1/w"
         script = f'mkdir -p "$1/l" "$1/u" "$1/w" "$1/m" && mount -t overlay -o "{options}" overlay "$1/m"'
-        trial = folder / f"probe-{os.getpid()}"
+        trial = _existing(folder) / f".lab-probe-{os.getpid()}"
         try:
             return _said(contained(["sh", "-c", script, "sh", str(trial)]))
         finally:
             shutil.rmtree(trial, ignore_errors=True)
 
     def free_disk(self, folder: Path) -> int:
-        return shutil.disk_usage(folder).free
+        return shutil.disk_usage(_existing(folder)).free
 
     def free_memory(self) -> int:
         for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
             if line.startswith("MemAvailable:"):
                 return int(line.split()[1]) * 1024
         return 0
+
+
+def _existing(folder: Path) -> Path:
+    return next(path for path in (folder, *folder.absolute().parents) if path.exists())
 
 
 def _said(argv: Sequence[str]) -> str:

@@ -53,8 +53,8 @@ def _traces(lab: Lab, namespaces: set[int]) -> list[str]:
             inside = (process / "ns/net").stat().st_ino in namespaces
             grouped = lab.netns in (process / "cgroup").read_text(encoding="utf-8")
             named = lab.netns.encode() in (process / "cmdline").read_bytes()
-        except (FileNotFoundError, ProcessLookupError):
-            # It ended, or it is a zombie that its parent has not collected yet.
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
+            # It ended, is a zombie that its parent has not collected, or belongs to who runs this machine.
             continue
         if inside or grouped or named:
             found.append(f"process {pid}")
