@@ -25,7 +25,7 @@ _BOOTTIME = 7
 
 
 class Process(NamedTuple):
-    """One process. ``start`` is its start time in clock ticks since boot: with the pid it names one process for good."""
+    """One process. ``start`` is its start time in clock ticks since boot: with the pid it names one process."""
 
     pid: int
     parent: int
@@ -76,6 +76,7 @@ def read_processes(proc: str = "/proc", uptime: Optional[float] = None) -> Proce
         pids = sorted(int(name) for name in os.listdir(proc) if name.isdigit())
     except OSError as error:
         return Processes((), (), (), f"{proc} cannot be read ({error.strerror or error}).")
+    here = _namespace(proc, "self")
     daemons: List[Process] = []
     shells: List[Process] = []
     senders: List[Process] = []
@@ -86,7 +87,7 @@ def read_processes(proc: str = "/proc", uptime: Optional[float] = None) -> Proce
         argv = parse_cmdline(data)
         for matches, found in ((is_daemon, daemons), (is_shell, shells), (is_sender, senders)):
             if matches(argv):
-                process = _process(proc, pid, argv, uptime)
+                process = _process(proc, pid, argv, uptime) if _namespace(proc, str(pid)) in (here, "") else None
                 if process is not None:
                     found.append(process)
                 break
@@ -196,6 +197,14 @@ def _process(proc: str, pid: int, argv: Tuple[str, ...], uptime: float) -> Optio
         return None
     state, parent, start = found
     return Process(pid, parent, start, state, max(0.0, uptime - start / os.sysconf("SC_CLK_TCK")), argv)
+
+
+def _namespace(proc: str, pid: str) -> str:
+    """The PID namespace of a process: a container's own FOG is not this host's. "" where it cannot be told."""
+    try:
+        return os.readlink(os.path.join(proc, pid, "ns", "pid"))
+    except OSError:
+        return ""
 
 
 def _trees(proc: str, shells: Sequence[Process], senders: Sequence[Process]) -> Tuple[Sender, ...]:

@@ -108,12 +108,12 @@ def read_settings(path: str = FOG_SETTINGS) -> Tuple[Settings, Credentials]:
     root = re.sub("/+", "/", "{}/{}".format(values.get("docroot", ""), values.get("webroot", ""))).rstrip("/")
     settings = Settings(
         path=path,
-        install_type=_shown(values.get("installtype", "")).upper(),
-        interface=_shown(values.get("interface", "")),
-        address=_shown(values.get("ipaddress", "")),
-        hostname=_shown(values.get("hostname", "")),
-        web_root=_shown(root) if values.get("docroot", "").startswith("/") else "",
-        storage=_shown(values.get("storageLocation", "")),
+        install_type=shown(values.get("installtype", "")).upper(),
+        interface=shown(values.get("interface", "")),
+        address=shown(values.get("ipaddress", "")),
+        hostname=shown(values.get("hostname", "")),
+        web_root=shown(root) if values.get("docroot", "").startswith("/") else "",
+        storage=shown(values.get("storageLocation", "")),
     )
     credentials = Credentials(
         host=_host(values.get("snmysqlhost", "")),
@@ -135,10 +135,10 @@ def read_release(settings: Settings, folders: Sequence[str] = SENDER_FOLDERS) ->
     if system and not system.get("FOG_VERSION"):
         errors.append(f"No FOG_VERSION is defined in {root}; FOG's release is not known.")
     errors.extend(_differences(settings.path, config_path, config))
-    sender = _shown(config.get("UDPSENDERPATH") or UDP_SENDER)
+    sender = shown(config.get("UDPSENDERPATH") or UDP_SENDER)
     schema = system.get("FOG_SCHEMA") or ""
     return Release(
-        version=_shown(system.get("FOG_VERSION") or ""),
+        version=shown(system.get("FOG_VERSION") or ""),
         schema=int(schema) if re.match(r"[0-9]{1,9}\Z", schema) else None,
         udp_sender=sender,
         udp_sender_runs=_runs(sender),
@@ -263,7 +263,7 @@ def _read(path: str) -> str:
     return data.decode("utf-8", "surrogateescape")
 
 
-def _shown(value: str) -> str:
+def shown(value: str) -> str:
     """Text fit for results: what was no UTF-8 becomes a replacement character."""
     return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 

@@ -4,14 +4,24 @@
 
 """The observe room: one look at a FOG host, as one immutable snapshot."""
 
-from typing import NamedTuple, Optional, Tuple
+import os
+import socket
+import time
+from typing import Any, Callable, NamedTuple, Tuple
 
-from .database import Database
-from .log import Logs
-from .network import Network
-from .processes import Processes
-from .service import Service
-from .settings import Credentials, Release, Settings
+from .database import Database, DatabaseError, connect, endpoint, read_database
+from .log import Logs, read_logs
+from .network import Network, read_network
+from .processes import Processes, read_processes
+from .service import Service, read_service
+from .settings import Credentials, Release, Settings, read_release
+
+#: Where FOG logs when its settings do not say it (facts/fog.md section 1).
+LOG_FOLDER = "/opt/fog/log/"
+LOG_NAME = "multicast.log"
+MASTER_LOG_NAME = "servicemaster.log"
+#: msClients of a named session, whose msNFSGroupID is a node's id (facts/fog.md section 1).
+NAMED_SESSION = -2
 
 
 class Snapshot(NamedTuple):
@@ -30,6 +40,97 @@ class Snapshot(NamedTuple):
     missing_images: Tuple[str, ...] = ()  # absolute paths of active sessions' images that are not there
 
 
-def observe(settings: Settings, credentials: Credentials) -> Snapshot:
-    """Read the host once. Never writes. A database that cannot be used is told in ``database.error``."""
-    raise NotImplementedError
+class Readers(NamedTuple):
+    """What observe looks with; a test gives its own."""
+
+    connect: Callable[[Credentials], Any] = connect
+    database: Callable[[Any], Database] = read_database
+    release: Callable[[Settings], Release] = read_release
+    network: Callable[[], Network] = read_network
+    processes: Callable[[], Processes] = read_processes
+    service: Callable[[Any], Service] = read_service
+    logs: Callable[..., Logs] = read_logs
+    exists: Callable[[str], bool] = os.path.exists
+    clock: Callable[[], float] = time.time
+
+
+#: The real ones.
+READERS = Readers()
+
+
+def observe(settings: Settings, credentials: Credentials, readers: Readers = READERS) -> Snapshot:
+    """Read the host once. Never writes. A database that cannot be used is told in ``database.error``.
+
+    :raises ImportError: PyMySQL or netifaces is not installed; ``name`` says which.
+    """
+    now = readers.clock()
+    database = _database(credentials, readers)
+    network = readers.network()
+    # Processes after the database: a session seen as active then has had its sender for longer than the look took.
+    processes = readers.processes()
+    return Snapshot(
+        time=now,
+        offset=float(time.localtime(now).tm_gmtoff),
+        hostname=socket.gethostname(),
+        settings=settings,
+        release=readers.release(settings),
+        network=network,
+        processes=processes,
+        service=readers.service(processes.daemon),
+        logs=_logs(database, readers),
+        database=database,
+        missing_images=missing_images(database, network, readers.exists),
+    )
+
+
+def _database(credentials: Credentials, readers: Readers) -> Database:
+    try:
+        connection = readers.connect(credentials)
+        try:
+            database = readers.database(connection)
+        finally:
+            _close(connection)
+    except DatabaseError as error:
+        return Database(error=str(error), kind=error.kind, endpoint=endpoint(credentials))
+    return database._replace(endpoint=endpoint(credentials))
+
+
+def _close(connection: Any) -> None:
+    try:
+        connection.close()
+    # Whatever fails while saying goodbye to a server that is gone, everything was read or told by then.
+    except Exception:
+        return
+
+
+def _logs(database: Database, readers: Readers) -> Logs:
+    names = database.settings
+    folder = names.get("SERVICE_LOG_PATH") or LOG_FOLDER
+    return readers.logs(
+        folder,
+        names.get("MULTICASTLOGFILENAME") or LOG_NAME,
+        names.get("SERVICEMASTERLOGFILENAME") or MASTER_LOG_NAME,
+        None if database.error else [session.id for session in reversed(database.sessions)],
+    )
+
+
+def missing_images(database: Database, network: Network, exists: Callable[[str], bool]) -> Tuple[str, ...]:
+    """The images of active sessions that this host, as the master of their storage group, does not have."""
+    local = set(network.local_addresses)
+    own = [node for node in database.nodes if node.master and node.enabled and node.address in local]
+    groups = {node.id: node.group for node in database.nodes}
+    missing = []
+    for session in database.sessions:
+        group = groups.get(session.group) if session.clients == NAMED_SESSION else session.group
+        for node in own:
+            path = "/".join((node.root.rstrip("/"), session.path.strip("/")))
+            if node.group == group and session.path and path not in missing and not _exists(path, exists):
+                missing.append(path)
+    return tuple(missing)
+
+
+def _exists(path: str, exists: Callable[[str], bool]) -> bool:
+    try:
+        return exists(path)
+    except ValueError:
+        return False  # a zero byte is in no path (Python before 3.8 raises)
