@@ -56,7 +56,7 @@ def installed(packages):
         ["dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\n", *packages],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        universal_newlines=True,
+        text=True,
     )
     return {line.split()[0] for line in answer.stdout.splitlines() if line.endswith(" installed")}
 
@@ -112,14 +112,14 @@ def install_python_packages(level):
     done = stamp.read_text().split() if stamp.exists() else ["", ""]
     if done[0] == digest.hexdigest() and done[1] in (kind, "dev"):
         return
-    print("set-up: Python packages ({}) into .venv".format(kind), flush=True)
+    print(f"set-up: Python packages ({kind}) into .venv", flush=True)
     if done[0] != digest.hexdigest():
         subprocess.check_call([sys.executable, "-m", "venv", "--clear", str(VENV)])
     pip = [str(VENV / "bin" / "python"), "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
     environment = dict(os.environ, PIP_CACHE_DIR=str(CACHE / "pip"))
     if subprocess.call([*pip, *files], cwd=str(ROOT), env=environment, stdin=subprocess.DEVNULL):
-        fail("pip could not install {}, see above. Is the package index reachable?".format(files[1]))
-    stamp.write_text("{} {}\n".format(digest.hexdigest(), kind))
+        fail(f"pip could not install {files[1]}, see above. Is the package index reachable?")
+    stamp.write_text(f"{digest.hexdigest()} {kind}\n")
 
 
 def main():
@@ -128,7 +128,7 @@ def main():
     level = sys.argv[1]
     use_suitable_python()
     if len(str(ROOT).encode()) > ROOM_FOR_SOCKET:
-        fail("the checkout's path is longer than {} bytes, too long for ssh's sockets: {}".format(ROOM_FOR_SOCKET, ROOT))
+        fail(f"the checkout's path is longer than {ROOM_FOR_SOCKET} bytes, too long for ssh's sockets: {ROOT}")
     missing = missing_packages(level)
     if missing:
         install_packages(missing)

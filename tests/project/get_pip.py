@@ -13,4 +13,4 @@ if __name__ == "__main__":
     wanted = [argument for argument in sys.argv[1:] if argument not in BOOTSTRAP_ONLY]
     # A process of its own: ensurepip switches pip's configuration off in the process that calls it.
     subprocess.check_call([sys.executable, "-m", "ensurepip", "--default-pip"])
-    sys.exit(subprocess.call([sys.executable, "-m", "pip", "install", "--upgrade"] + wanted))
+    sys.exit(subprocess.call([sys.executable, "-m", "pip", "install", "--upgrade", *wanted]))

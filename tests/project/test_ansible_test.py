@@ -24,7 +24,9 @@ CORES = {
     "2.19": Core("2.19.14", ((3, 11), (3, 12), (3, 13)), ("24.2",)),
     "2.21": Core("2.21.5", ((3, 12), (3, 13), (3, 14)), ("25.2",)),
 }
-ABSENT_PYTHON = re.compile(r'Skipping (?:sanity test "(?:compile|import)"|unit tests) on Python 3\.(\d+) because it could')
+ABSENT_PYTHON = re.compile(
+    r'Skipping (?:sanity test "(?:compile|import)"|unit tests) on Python 3\.(\d+) because it could'
+)
 
 
 def controller(name: str) -> Version:
@@ -51,7 +53,7 @@ def install(name: str) -> Path:
 
 
 def copy_tree(name: str) -> Path:
-    """A fresh copy of the checkout's files where ansible-test accepts it: ansible_collections/NAMESPACE/NAME, a git repository."""
+    """A fresh copy of the checkout's files as ansible-test wants it: a git repository at ansible_collections/X/Y."""
     top = CACHE / f"tree-{name}"
     tree = top / "ansible_collections" / "imaging" / "multicast"
     shutil.rmtree(top, ignore_errors=True)

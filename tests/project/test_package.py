@@ -1,0 +1,76 @@
+"""What is shipped and what is promised about it: documentation, package, changelog, make targets."""
+
+import re
+import shutil
+import tarfile
+
+import pytest
+import yaml
+
+from tests.project.tree import BIN, CACHE, ROOT, environment, files, run
+from tools import findings_doc
+
+MODULES = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("[!_]*.py"))
+TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+
+def test_action_group_holds_every_module():
+    groups = yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text())["action_groups"]
+    assert groups == {"multicast": MODULES}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_documentation_renders(module):
+    page = run(BIN / "ansible-doc", f"imaging.multicast.{module}")
+    assert "WARNING" not in page
+    assert "EXAMPLES:" in page
+    assert "RETURN VALUES:" in page
+
+
+def test_package_builds(tmp_path):
+    tree = tmp_path / "tree"
+    for file in files():
+        (tree / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / file, tree / file)
+    env = environment(ANSIBLE_HOME=str(CACHE / "ansible"))
+    run(BIN / "ansible-galaxy", "collection", "build", tree, "--output-path", tmp_path, env=env)
+    (package,) = tmp_path.glob("imaging-multicast-*.tar.gz")
+    with tarfile.open(package) as content:
+        names = set(content.getnames())
+    assert {"README.md", "LICENSE", "meta/runtime.yml", *(f"plugins/modules/{name}.py" for name in MODULES)} <= names
+    assert not [name for name in names if name.startswith(("tests", "tools", "."))]
+
+
+def test_changelog():
+    run(BIN / "antsibull-changelog", "lint")
+    version = yaml.safe_load((ROOT / "galaxy.yml").read_text())["version"]
+    assert version in yaml.safe_load((ROOT / "changelogs" / "changelog.yaml").read_text())["releases"]
+    assert f"v{version}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_commands_in_the_documentation_exist():
+    pages = [ROOT / file for file in files() if file.suffix == ".md" and file.name != "CHANGELOG.md"]
+    named = {
+        name for page in pages for name in re.findall(r"(?:^|`)make ([a-z][a-z-]*)", page.read_text(), re.MULTILINE)
+    }
+    assert {"repair", "test"} <= named <= TARGETS
+
+
+def test_help_lists_every_target():
+    shown = set(re.findall(r"^  make ([a-z-]+) ", run("make", "--no-print-directory"), re.MULTILINE))
+    assert shown == TARGETS
+
+
+def test_findings_page_is_current():
+    assert findings_doc.PAGE.read_text() == findings_doc.render(), "run: make docs"
+
+
+def test_every_link_in_the_documentation_leads_somewhere():
+    broken = []
+    for file in files():
+        if file.suffix != ".md":
+            continue
+        for target in re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", (ROOT / file).read_text()):
+            if not (ROOT / file.parent / target).exists():
+                broken.append(f"{file}: {target}")
+    assert not broken

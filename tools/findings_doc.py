@@ -1,0 +1,40 @@
+"""Writes docs/findings.md, the page of every finding, from the catalogue in plugins/module_utils/_findings.py."""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / "docs" / "findings.md"
+sys.path.insert(0, str(ROOT / ".cache" / "collections"))
+
+from ansible_collections.imaging.multicast.plugins.module_utils._findings import CATALOGUE, SEVERITIES  # noqa: E402 - the path comes first
+
+HEAD = """\
+# Findings
+
+Everything the collection can find, worst first. `make docs` writes this page from the catalogue in the code.
+**error** breaks multicast, **warning** will or may, **info** does not.
+A repair with a gate is carried out only where that variable is true.
+"""
+
+
+def render() -> str:
+    """The page as Markdown."""
+    parts = [HEAD]
+    for severity in SEVERITIES:
+        parts.append(f"\n## {severity}\n")
+        for name, entry in CATALOGUE.items():
+            if entry.severity != severity:
+                continue
+            by = "by the collection" if entry.repairable else "by a person"
+            gate = f", when `{entry.gate}` is true" if entry.gate else ""
+            parts.append(
+                f"\n### {name}\n\n{entry.meaning}\n\n"
+                f"- **Cause:** {entry.cause}\n- **Repair** ({by}{gate}): {entry.repair}\n- **Source:** {entry.source}\n"
+            )
+    return "".join(parts)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(render(), encoding="utf-8")
+    print(f"{PAGE.relative_to(ROOT)}: {len(CATALOGUE)} findings")
