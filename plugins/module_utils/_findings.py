@@ -110,8 +110,9 @@ CATALOGUE = {
     ),
     "fog.version.unknown": Entry(
         WARNING,
-        "How this FOG release chooses its network interface is not known, so interfaces are not judged or changed.",
-        "The release is newer than the ones examined, lies where the rule changed, or its version could not be read.",
+        "Which network interface FOG will use cannot be known, so interfaces are not judged.",
+        "The release is newer than the ones examined, lies where the rule changed, or its version or the host's routes "
+        "could not be read.",
         "Compare the --interface in multicast.log with the node's address by hand.",
         False,
         None,
@@ -211,10 +212,11 @@ CATALOGUE = {
     ),
     "fog.interface.lookup_bug": Entry(
         ERROR,
-        "This FOG release reads the wrong word of the routing table and starts udp-sender on an interface "
-        "that does not exist.",
-        "FOG 1.5.8 and older match any route with a source address, such as a default route learnt by DHCP.",
-        "Update FOG to 1.5.9 or later, or remove the source address from the default route.",
+        "This FOG release takes the wrong word, or the wrong line, of the routing table and starts udp-sender on an "
+        "interface that does not exist or does not carry the node's address.",
+        "FOG searches for the address as text. FOG 1.5.8 and older match any route with a source address, such as a "
+        "default route learnt by DHCP; all releases take 10.0.0.1 for a part of 10.0.0.10.",
+        "Update FOG to 1.5.9 or later where it is older; otherwise change the route named in the evidence.",
         False,
         None,
         "facts/fog.md section 0.1; FOG issue 908",
@@ -299,6 +301,16 @@ CATALOGUE = {
         True,
         None,
         "facts/fog.md section 0.3; FOG issues 728, 907, 945",
+    ),
+    "fog.service.outdated_cache": Entry(
+        ERROR,
+        "FOGMulticastManager waits for an interface or a master flag that is there: it remembers the addresses this "
+        "host had when the daemon started.",
+        "The node's address or this host's address was corrected, or came up, after the daemon was started.",
+        "Restart the service.",
+        True,
+        None,
+        "facts/fog.md section 2; FOG issue 268",
     ),
     "fog.service.disabled_globally": Entry(
         ERROR,

@@ -1,0 +1,312 @@
+# Copyright: (c) imaging.multicast contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Diagnose, the sessions: which are stale, which wait in vain. Pure.
+
+Stale needs proof (facts/fog.md section 3): no sender, no sign of life, and this host alone is the one that serves the
+session. Whatever cannot be proven is left alone.
+"""
+
+import posixpath
+import re
+from typing import Dict, FrozenSet, List, NamedTuple, Optional, Sequence, Set, Tuple
+
+from .._findings import WARNING, Finding, finding
+from .database import ACTIVE, LIMIT, Association, Session, Task
+from .diagnose_nodes import (
+    answerable_groups,
+    group_of,
+    group_subject,
+    is_full_server,
+    masters_of,
+    own_masters,
+    served_groups,
+    told,
+)
+from .processes import Process, Sender
+from .snapshot import Snapshot
+
+STALE_AFTER = 1800.0
+#: How far, in seconds, a time may lie in the future before it contradicts the clock.
+TOLERANCE = 60.0
+#: Where FOG sends the output of a session's udp-sender.
+SENDER_LOG = re.compile(r"\.udpcast\.([0-9]{1,10})(?: \(deleted\))?\Z")
+
+
+class Life(NamedTuple):
+    """Seconds since the last sign of life, None when unknown or contradictory, and what was seen."""
+
+    age: Optional[float]
+    evidence: Tuple[str, ...]
+
+
+def active_sessions(snapshot: Snapshot) -> Tuple[Session, ...]:
+    """The sessions FOG calls active, of every group."""
+    return tuple(session for session in snapshot.database.sessions if session.state in ACTIVE)
+
+
+def sessions_served_here(snapshot: Snapshot) -> Tuple[Session, ...]:
+    """The active sessions of the groups that this host alone serves."""
+    groups = served_groups(snapshot)
+    return tuple(session for session in active_sessions(snapshot) if group_of(snapshot, session) in groups)
+
+
+def tasks_of(snapshot: Snapshot, session: Session) -> Tuple[Task, ...]:
+    """The active multicast tasks of a session."""
+    linked = {link.task for link in snapshot.database.associations if link.session == session.id}
+    return tuple(task for task in snapshot.database.tasks if task.session == session.id or task.id in linked)
+
+
+def associations_of(snapshot: Snapshot, session: Session) -> Tuple[Association, ...]:
+    """The association rows of a session."""
+    return tuple(link for link in snapshot.database.associations if link.session == session.id)
+
+
+def sender_of(snapshot: Snapshot, session: Session) -> Optional[Sender]:
+    """The udp-sender tree of a session.
+
+    A sender on the session's port counts, unless its log or its files show that it is another's.
+    """
+    for sender in snapshot.processes.senders:
+        if sender.port == session.port and not is_anothers(snapshot, sender, session):
+            return sender
+    return None
+
+
+def session_life(snapshot: Snapshot, session: Session) -> Life:
+    """When anything last showed that a session lives: its rows, its tasks' rows, the daemon's log, udp-sender's log."""
+    digits: List[float] = []
+    evidence: List[str] = []
+    if session.started is not None:
+        digits.append(session.started)
+        evidence.append("created %s" % _ago(snapshot, session.started))
+    for task in tasks_of(snapshot, session):
+        evidence.append(task_told(snapshot, task))
+        digits.extend(times(task))
+    signs = []
+    if session.id in snapshot.logs.alive:
+        signs.append(snapshot.logs.alive[session.id])
+        evidence.append("%s: last sign of life %.0f s ago" % (snapshot.logs.path, signs[-1]))
+    for log in snapshot.logs.senders:
+        if log.session == session.id:
+            signs.append(log.age)
+            evidence.append(
+                "udp-sender's log: written %.0f s ago, %d connections, %d files sent completely"
+                % (log.age, log.connections, log.complete)
+            )
+            evidence.extend("udp-sender's log: %s" % error for error in log.errors)
+    return Life(age_of(snapshot, digits, signs), tuple(evidence))
+
+
+def is_stale(snapshot: Snapshot, session: Session, stale_after: float = STALE_AFTER) -> bool:
+    """Whether it is proven that nothing sends the session and nobody waits for it any more."""
+    if not all_seen(snapshot) or snapshot.logs.error or session.state not in ACTIVE:
+        return False
+    if group_of(snapshot, session) not in served_groups(snapshot) or sender_of(snapshot, session) is not None:
+        return False
+    if _awaits_joining(snapshot, session):
+        return False
+    age = session_life(snapshot, session).age
+    return age is not None and age >= stale_after
+
+
+def session_subject(session: Session) -> str:
+    """How findings name a session."""
+    return "session %d" % session.id
+
+
+def first_process(sender: Sender) -> Optional[Process]:
+    """The process that has to end first: the shell, because it starts the next file's udp-sender."""
+    return sender.shell or sender.process
+
+
+def pids(sender: Sender) -> str:
+    """A sender's process ids as evidence."""
+    parts = [("sh", sender.shell), ("udp-sender", sender.process)]
+    return ", ".join("%s pid %d" % (name, process.pid) for name, process in parts if process is not None)
+
+
+def session_findings(snapshot: Snapshot, stale_after: float = STALE_AFTER) -> List[Finding]:
+    """What is wrong with the active sessions. The cause of ``unserved`` is filled in later."""
+    found = []
+    stale: Set[int] = set()
+    for session in active_sessions(snapshot):
+        if is_stale(snapshot, session, stale_after):
+            stale.add(session.id)
+            found.append(_stale(snapshot, session))
+        else:
+            found.extend(_unserved(snapshot, session))
+            found.extend(_image_missing(snapshot, session))
+    found.extend(_shared_ports(snapshot, stale))
+    return found
+
+
+def sleep_time(snapshot: Snapshot) -> float:
+    """The daemon's interval in seconds (MULTICASTSLEEPTIME, FOG's default is 10)."""
+    try:
+        return max(1.0, float(int(snapshot.database.settings.get("MULTICASTSLEEPTIME", "10"))))
+    except ValueError:
+        return 10.0
+
+
+def _stale(snapshot: Snapshot, session: Session) -> Finding:
+    life = session_life(snapshot, session)
+    summary = "Session %d (%s) is active, nothing sends it, and the last sign of life was %.0f s ago." % (
+        session.id,
+        session.name or "no name",
+        life.age or 0,
+    )
+    evidence = _told(snapshot, session) + list(life.evidence)
+    return finding("fog.session.stale", session_subject(session), summary, evidence)
+
+
+def _unserved(snapshot: Snapshot, session: Session) -> List[Finding]:
+    group = group_of(snapshot, session)
+    if session.state != 0 or group is None or session.started is None or _awaits_joining(snapshot, session):
+        return []
+    if sender_of(snapshot, session) is not None:
+        return []
+    waiting = age_of(snapshot, [session.started], [])
+    if waiting is None or waiting <= max(3 * sleep_time(snapshot), 60):
+        return []
+    masters = masters_of(snapshot, group)
+    elsewhere = group not in answerable_groups(snapshot)
+    if elsewhere and not is_full_server(snapshot):
+        return []
+    summary = "Session %d (%s) of %s has waited for %.0f s and no daemon takes it up." % (
+        session.id,
+        session.name or "no name",
+        group_subject(snapshot, group),
+        waiting,
+    )
+    evidence = _told(snapshot, session) + list(session_life(snapshot, session).evidence)
+    evidence += [told(node) for node in masters] or ["%s has no enabled master node" % group_subject(snapshot, group)]
+    if session.port % 2:
+        evidence.append("port %d is odd; the daemon takes even ones only" % session.port)
+    evidence += ["%s: %s" % (snapshot.logs.path, line.text) for line in snapshot.logs.lines[-3:]]
+    made = finding("fog.session.unserved", session_subject(session), summary, evidence)
+    if elsewhere and masters:
+        cause = "The daemon of its master, %s, does not take it up." % ", ".join(node.name for node in masters)
+        return [made._replace(severity=WARNING, cause=cause, repair="Look at that host.")]
+    return [made]
+
+
+def _image_missing(snapshot: Snapshot, session: Session) -> List[Finding]:
+    group = group_of(snapshot, session)
+    missing = {posixpath.normpath(path) for path in snapshot.missing_images}
+    for node in own_masters(snapshot):
+        path = posixpath.normpath(posixpath.join(node.root or "/", session.path.lstrip("/")))
+        if node.group == group and path in missing:
+            summary = "The image of session %d (%s) is not at %s." % (session.id, session.name or "no name", path)
+            return [finding("fog.image.missing", session_subject(session), summary, _told(snapshot, session))]
+    return []
+
+
+def _shared_ports(snapshot: Snapshot, stale: Set[int]) -> List[Finding]:
+    groups = answerable_groups(snapshot)
+    ports: Dict[int, List[Session]] = {}
+    for session in active_sessions(snapshot):
+        if session.port > 0 and group_of(snapshot, session) in groups:
+            ports.setdefault(session.port, []).append(session)
+    found = []
+    for port, sessions in sorted(ports.items()):
+        if len(sessions) < 2:
+            continue
+        names = ", ".join(str(session.id) for session in sessions)
+        summary = "The sessions %s all use port %d." % (names, port)
+        evidence = [line for session in sessions for line in _told(snapshot, session)]
+        override = snapshot.database.settings.get("FOG_MULTICAST_PORT_OVERRIDE", "")
+        evidence.append("setting FOG_MULTICAST_PORT_OVERRIDE: '%s'" % override)
+        evidence += ["session %d is proven stale" % session.id for session in sessions if session.id in stale]
+        found.append(finding("fog.session.port_shared", "port %d" % port, summary, evidence))
+    return found
+
+
+def all_seen(snapshot: Snapshot) -> bool:
+    """Whether every active session and task and every process was seen: only then what is not there is missing."""
+    database = snapshot.database
+    cut = max(len(database.sessions), len(database.tasks)) >= LIMIT
+    return not (database.error or cut or snapshot.processes.error)
+
+
+def owner(sender: Sender) -> Optional[int]:
+    """The session that a sender's log is named after, None when it is not FOG's log."""
+    match = SENDER_LOG.search(sender.output)
+    return None if match is None else int(match.group(1))
+
+
+def is_anothers(snapshot: Snapshot, sender: Sender, session: Session) -> bool:
+    """Whether a sender on a session's port is certainly not that session's."""
+    of = owner(sender)
+    if of == session.id:
+        return False
+    if of is not None:
+        created = None if session.started is None else age_of(snapshot, [session.started], [])
+        older = created is not None and sender.age > created + TOLERANCE
+        return older or (bool(sender.files) and not _sends(snapshot, sender, session))
+    others = [other for other in active_sessions(snapshot) if other.port == session.port and other.id != session.id]
+    return not _sends(snapshot, sender, session) and any(_sends(snapshot, sender, other) for other in others)
+
+
+def _sends(snapshot: Snapshot, sender: Sender, session: Session) -> bool:
+    """Whether a sender's files lie at a session's image path below the root of one of this host's masters."""
+    if not session.path:
+        return False
+    for node in own_masters(snapshot):
+        path = posixpath.normpath(posixpath.join(node.root or "/", session.path.lstrip("/")))
+        if any(name == path or name.startswith(path.rstrip("/") + "/") for name in sender.files):
+            return True
+    return False
+
+
+def _awaits_joining(snapshot: Snapshot, session: Session) -> bool:
+    """Whether a session was made for clients that join later: it has a number of clients and none joined yet."""
+    early = session.state in (0, 1) and session.session_clients > 0
+    return early and not associations_of(snapshot, session) and not tasks_of(snapshot, session)
+
+
+def times(task: Task) -> List[float]:
+    return [digits for digits in (task.created, task.checkin) if digits is not None]
+
+
+def _offsets(snapshot: Snapshot) -> FrozenSet[float]:
+    """The time zones, in seconds against UTC, that FOG may have written the database's times in."""
+    fog = snapshot.logs.offset if snapshot.logs.offset is not None else snapshot.offset
+    database = snapshot.database.offset
+    return frozenset((fog,)) if database is None else frozenset((fog, database))
+
+
+def age_of(snapshot: Snapshot, digits: Sequence[float], signs: Sequence[float]) -> Optional[float]:
+    """Seconds since the youngest of times in the database and ages of logs; None when a clock or zone contradicts."""
+    ages = [snapshot.time + offset - written for written in digits for offset in _offsets(snapshot)]
+    if (not ages and not signs) or any(age < -TOLERANCE for age in ages):
+        return None
+    return max(0.0, min(list(ages) + list(signs)))
+
+
+def _ago(snapshot: Snapshot, digits: float) -> str:
+    """A time in the database as evidence, in each zone it may be meant in."""
+    ages = sorted(snapshot.time + offset - digits for offset in _offsets(snapshot))
+    told_ages = " or ".join("%.0f s" % age for age in ages)
+    if ages[0] < -TOLERANCE:
+        return "%s ago: it lies in the future, so clock or time zone contradict" % told_ages
+    return "%s ago" % told_ages
+
+
+def task_told(snapshot: Snapshot, task: Task) -> str:
+    parts = ["task %d (%s): taskStateID %d" % (task.id, task.name, task.state)]
+    if task.created is not None:
+        parts.append("created %s" % _ago(snapshot, task.created))
+    parts.append("never checked in" if task.checkin is None else "checked in %s" % _ago(snapshot, task.checkin))
+    return ", ".join(parts)
+
+
+def _told(snapshot: Snapshot, session: Session) -> List[str]:
+    sender = sender_of(snapshot, session)
+    running = "no udp-sender for it on this host" if sender is None else "udp-sender runs (%s)" % pids(sender)
+    return [
+        "session %d (%s): msState %d, port %d, image path %s"
+        % (session.id, session.name or "no name", session.state, session.port, session.path),
+        "session %d: %s" % (session.id, running),
+    ]

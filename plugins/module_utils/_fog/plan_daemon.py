@@ -1,0 +1,66 @@
+# Copyright: (c) imaging.multicast contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Plan, the daemon: start, enable or restart it. Pure."""
+
+from typing import List
+
+from .._steps import Step
+from .diagnose import diagnose
+from .diagnose_service import busy, runs
+from .diagnose_sessions import STALE_AFTER
+from .plan_base import Plan
+from .service import UNIT
+from .snapshot import Snapshot
+
+RESTART_GATE = "fog_multicast_allow_restart"
+#: Findings that a restart cures.
+RESTARTS = ("fog.service.child_dead", "fog.service.outdated_cache", "fog.log.silent")
+#: Findings with which a start or restart of the daemon is in vain.
+IN_VAIN = ("fog.db.unreachable", "fog.db.foreign_schema", "fog.sender.missing_binary")
+
+
+def plan_service(
+    snapshot: Snapshot, allow_restart: bool = False, stale_after: float = STALE_AFTER, restart: bool = False
+) -> Plan:
+    """How to bring the daemon to work.
+
+    :param allow_restart: restart although sessions would lose what was sent.
+    :param restart: another step changed a node or an address, and the daemon remembers those.
+    """
+    found = {each.id: each for each in diagnose(snapshot, stale_after)}
+    stopped = found.get("fog.service.stopped")
+    reason = next((name for name in RESTARTS if name in found), None)
+    if stopped is None and reason is None and not (restart and runs(snapshot)):
+        return Plan()
+    for name in IN_VAIN:
+        if name in found and (name != "fog.db.foreign_schema" or snapshot.database.error):
+            text = "%s is not started or restarted while that would be in vain (%s: %s %s)"
+            return Plan(refusal=text % (UNIT, name, found[name].summary, found[name].repair))
+    if stopped is not None:
+        if not stopped.repairable:
+            return Plan(refusal="%s %s" % (stopped.summary, stopped.repair))
+        return Plan(tuple(_start_steps(snapshot)))
+    why = busy(snapshot, stale_after)
+    pid = snapshot.service.main_pid or next((process.pid for process in snapshot.processes.daemon), None)
+    step = Step(
+        "service.restart",
+        "Restart %s" % UNIT,
+        {"unit": UNIT},
+        {"pid": pid},
+        {"pid": "a new process"},
+        reason,
+        RESTART_GATE if why and not allow_restart else None,
+    )
+    notes = ("A restart sends every active session again from its first file. %s." % "; ".join(why),) if why else ()
+    return Plan((step,), "", notes)
+
+
+def _start_steps(snapshot: Snapshot) -> List[Step]:
+    found, target = "fog.service.stopped", {"unit": UNIT}
+    steps = [Step("service.start", "Start %s" % UNIT, target, {"active": False}, {"active": True}, found)]
+    if snapshot.service.enabled is False:
+        what = "Start %s with every boot" % UNIT
+        steps.append(Step("service.enable", what, target, {"enabled": False}, {"enabled": True}, found))
+    return steps
