@@ -1,0 +1,47 @@
+"""An independent witness of a host's state: what a run must not have altered, read without the code under test."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from tests.lab.host import Host
+
+# Logs grow by themselves and MariaDB's files are compared by the tables' checksums. Bytecode is Python's, not ours.
+_FILES = (
+    "find /etc /opt/fog /usr/local /usr/sbin /usr/bin /var/backups /var/www /images /root -xdev"
+    " -not -path '/opt/fog/log*' -not -name '*.pyc' -not -name __pycache__ -not -path '/root/.ansible*'"
+    " -not -path '/etc/mysql/debian*' -printf '%p %y %s %m %U %T@ %l\\n' | LC_ALL=C sort"
+)
+_TABLES = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'fog' ORDER BY 1"
+
+
+class State(NamedTuple):
+    """Checksums of FOG's tables (empty without a database), FOG's and udp-sender's processes, file tree, links."""
+
+    tables: Mapping[str, str]
+    processes: tuple[str, ...]
+    files: tuple[str, ...]
+    links: str
+
+
+def _sql(server: Host, text: str) -> list[list[str]]:
+    done = server.run(["mysql", "--batch", "--skip-column-names", "fog"], input=text, check=False)
+    return [line.split("\t") for line in done.stdout.splitlines()]
+
+
+def checksums(server: Host) -> dict[str, str]:
+    """Checksum of each table of FOG's database on ``server``; empty when it does not answer."""
+    names = [row[0] for row in _sql(server, _TABLES)]
+    if not names:
+        return {}
+    return {row[0]: row[1] for row in _sql(server, "CHECKSUM TABLE " + ", ".join(f"`{name}`" for name in names))}
+
+
+def state(host: Host, server: Host) -> State:
+    """What ``host`` looks like now; ``server`` holds its database."""
+    listing = host.run(["ps", "-e", "-o", "pid=,ppid=,args="]).stdout.splitlines()
+    return State(
+        checksums(server),
+        tuple(" ".join(line.split()) for line in listing if "udp-sender" in line or "FOGMulticastManager" in line),
+        tuple(host.run(["sh", "-c", _FILES]).stdout.splitlines()),
+        host.run(["ip", "-brief", "address"]).stdout + host.run(["ip", "route"]).stdout,
+    )
