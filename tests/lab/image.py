@@ -52,6 +52,7 @@ _MASKED = (
     "logrotate.timer",
     "systemd-networkd-wait-online.service",
 )
+_SOURCE = Path(__file__).read_bytes()
 _FILES = {
     # FOG's tables are MyISAM, so InnoDB may be tiny. Native AIO would need fs.aio-max-nr raised from 30 hosts on.
     "/etc/mysql/mariadb.conf.d/60-lab.cnf": """[mariadbd]
@@ -78,7 +79,7 @@ class ImageError(RuntimeError):
 
 def recipe(suite: str) -> str:
     """A hash over everything that decides what the suite's base image contains (but not over package versions)."""
-    return hashlib.sha256(suite.encode() + Path(__file__).read_bytes()).hexdigest()[:12]
+    return hashlib.sha256(suite.encode() + _SOURCE).hexdigest()[:12]
 
 
 def build(root: Path, suite: str, step: Step) -> None:

@@ -23,8 +23,8 @@ _TEMPORARY = ".new"
 _PARALLEL = 2
 
 
-def _fog_hash(base: str) -> str:
-    digest = hashlib.sha256(base.encode())
+def _fog_hash() -> str:
+    digest = hashlib.sha256()
     for path in sorted(_FOG.rglob("*")):
         if path.is_file() and "__pycache__" not in path.parts:
             digest.update(f"{path.relative_to(_FOG)}\0".encode() + path.read_bytes() + b"\0")
@@ -37,6 +37,8 @@ class ImageStore:
     def __init__(self, folder: Path, progress: Progress) -> None:
         self.folder = folder
         self.progress = progress
+        # Once, so that an edit while an image is built gives the next run a new image and not this one a wrong name.
+        self._fog = _fog_hash()
 
     def base(self, suite: str) -> Path:
         """The folder of the suite's base image."""
@@ -45,7 +47,7 @@ class ImageStore:
     def layer(self, suite: str) -> Path:
         """The folder of the FOG layer on top of it."""
         base = self.base(suite).name
-        return self.folder / f"{base}-fog-{_fog_hash(base)}"
+        return self.folder / f"{base}-fog-{self._fog}"
 
     def lowers(self, suite: str) -> list[Path]:
         """The overlay's lower folders, topmost first."""

@@ -246,7 +246,8 @@ def test_a_failing_command_says_where_and_what(boot: Boot) -> None:
     with pytest.raises(HostError, match=r"nas1: \['ls', '/nowhere'\] ended with 2 and said: .*No such file"):
         host.run(["ls", "/nowhere"])
     with pytest.raises(HostError, match=r"did not end within 0\.2 s"):
-        host.run(["sleep", "5"], timeout=0.2)
+        host.run(["sleep", "4711"], timeout=0.2)
+    assert "sleep 4711" not in host.run(["ps", "axo", "args"]).stdout
 
 
 def test_a_host_file_is_written_inside_the_host(boot: Boot) -> None:
