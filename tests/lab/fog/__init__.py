@@ -10,7 +10,7 @@ from tests.lab.fleet import Fleet
 from tests.lab.fog import database, files, layout, nic, processes
 from tests.lab.fog.image import setup_image, write_images
 from tests.lab.fog.laboratory import Laboratory, database_server
-from tests.lab.fog.service import assert_nothing_refused, log, log_shows, refused, use_systemd, use_sysv
+from tests.lab.fog.service import assert_nothing_refused, log, log_shows, refused, start_database, use_systemd, use_sysv
 from tests.lab.fog.sessions import (
     Session,
     age_session,
@@ -93,7 +93,7 @@ def reset_host(lab: Laboratory, host: Host) -> None:
     nic.reset(host)
     _write_files(host, fleet)
     _restore_links_and_images(host)
-    server.run(["systemctl", "start", "mariadb"])
+    start_database(server)
     database.script(server, database.fresh(server.spec, fleet))
     host.run(["systemctl", "reset-failed", layout.UNIT], check=False)
     host.run(["systemctl", "start", layout.UNIT])

@@ -67,8 +67,12 @@ def script(server: Host, text: str) -> None:
     server.run(["mariadb", "--batch"], input=text)
 
 
-def literal(value: str | int) -> str:
-    """A value as an SQL literal, for the seed that MariaDB reads from a file."""
+def _statement(verb: str, **columns: str | int) -> str:
+    """One line of SQL that puts a row: ``verb`` is "REPLACE INTO TABLE"."""
+    return " ".join([verb, f"({', '.join(columns)})", "VALUES", f"({', '.join(map(_literal, columns.values()))});"])
+
+
+def _literal(value: str | int) -> str:
     if isinstance(value, int):
         return str(value)
     escaped = value.replace("\\", "\\\\").replace("'", "\\'")
@@ -77,7 +81,8 @@ def literal(value: str | int) -> str:
 
 def fresh(server: HostSpec, fleet: Fleet) -> str:
     """SQL that puts the whole FOG database and its users back to how the lab starts."""
-    return f"DROP DATABASE IF EXISTS {layout.DATABASE};\n{SCHEMA_FILE.read_text(encoding='utf-8')}\n{seed(server, fleet)}"
+    empty = f"DROP DATABASE IF EXISTS {layout.DATABASE};"
+    return "\n".join([empty, SCHEMA_FILE.read_text(encoding="utf-8"), seed(server, fleet)])
 
 
 def members(server: HostSpec, fleet: Fleet) -> list[HostSpec]:
@@ -85,10 +90,11 @@ def members(server: HostSpec, fleet: Fleet) -> list[HostSpec]:
 
     The NAS is a node of the first FOG server that has other storage nodes.
     """
-    own = [server, *(spec for spec in fleet.values() if spec.database == server.name and spec.name != server.name)]
-    if len(own) > 1 and server.name == next(spec.database for spec in fleet.values() if spec.kind.startswith("storage")):
+    nodes = [spec for spec in fleet.values() if spec.kind in ("storage_master", "storage")]
+    own = [server, *(spec for spec in nodes if spec.database == server.name)]
+    if nodes and nodes[0].database == server.name:
         own += [spec for spec in fleet.values() if spec.kind == "nas"]
-    return [spec for spec in own if spec.kind in ("fog_server", "storage_master", "storage", "nas")]
+    return own
 
 
 def groups(server: HostSpec, fleet: Fleet) -> dict[str, int]:
@@ -116,84 +122,110 @@ def seed(server: HostSpec, fleet: Fleet) -> str:
 
     MariaDB's ``init_file`` wants it so; it may run more than once.
     """
-    lines = [f"USE {layout.DATABASE};"]
     numbers = groups(server, fleet)
-    for name, number in numbers.items():
-        lines.append(f"REPLACE INTO nfsGroups VALUES ({number}, {literal(name)}, '');")
+    lines = [f"USE {layout.DATABASE};"]
+    lines += [_statement("REPLACE INTO nfsGroups", ngID=id, ngName=name, ngDesc="") for name, id in numbers.items()]
     for number, spec in enumerate(members(server, fleet), start=1):
         lines.append(_member(number, spec, numbers.get(spec.group, 1)))
     for image, group in images(server, fleet).items():
-        values = f"{image.id}, {literal(image.name)}, {literal(image.folder)}"
-        lines.append(
-            "REPLACE INTO images (imageID, imageName, imagePath, imageDesc, imageProtect, imageMagnetUri, imageCreateBy,"
-            " imageBuilding, imageSize, imageTypeID, imagePartitionTypeID, imageOSID, imageLastDeploy)"
-            f" VALUES ({values}, '', 0, '', 'fog', 0, '', 1, 1, 9, '0000-00-00 00:00:00');"
-        )
-        lines.append(f"REPLACE INTO imageGroupAssoc VALUES ({image.id}, {image.id}, {group}, '1');")
-    for number in range(1, 9):
-        lines.append(_host_row(number))
-    for key, value in _settings(server).items():
-        lines.append(f"UPDATE globalSettings SET settingValue = {literal(value)} WHERE settingKey = {literal(key)};")
+        lines += _image(image, group)
+    lines += [_client(number) for number in range(1, _CLIENTS + 1)]
+    lines += [_setting("FOG_WEB_HOST", server.address), _setting("MULTICASTSLEEPTIME", str(_SLEEP))]
     lines += _users(server)
-    if _version(server) >= (1, 5, 10, 1800):
-        lines += [
-            f"ALTER TABLE multicastSessions ADD COLUMN IF NOT EXISTS {column};"
-            for column in (
-                "msSenderPID int(11) NOT NULL DEFAULT 0",
-                "msSenderNode int(11) NOT NULL DEFAULT 0",
-                "msSenderStart datetime DEFAULT NULL",
-            )
-        ]
+    if tuple(int(part) for part in server.fog_version.split(".")) >= _SENDER_COLUMNS_SINCE:
+        lines += [f"ALTER TABLE multicastSessions ADD COLUMN IF NOT EXISTS {column};" for column in _SENDER_COLUMNS]
     return "\n".join([*lines, ""])
 
 
-def _version(spec: HostSpec) -> tuple[int, ...]:
-    return tuple(int(part) for part in spec.fog_version.split("."))
+# Rows of FOG's hosts table: computers to image.
+_CLIENTS = 8
+# Seconds between two looks of the daemon. FOG's default is 10; tests need not wait that long.
+_SLEEP = 1
+_SENDER_COLUMNS_SINCE = (1, 5, 10, 1800)
+_SENDER_COLUMNS = (
+    "msSenderPID int(11) NOT NULL DEFAULT 0",
+    "msSenderNode int(11) NOT NULL DEFAULT 0",
+    "msSenderStart datetime DEFAULT NULL",
+)
+_ZERO_DATE = "0000-00-00 00:00:00"
 
 
 def _member(number: int, spec: HostSpec, group: int) -> str:
-    master = "1" if spec.kind in ("fog_server", "storage_master") else ""
-    values = (
-        *(number, layout.member_name(spec), "", master, group, layout.IMAGES, "/opt/fog/snapins/ssl", layout.IMAGES),
-        *("/opt/fog/snapins", "1", spec.address, 10, 0, "fogproject", layout.secret(spec.name, "node"), "", layout.NIC),
-        *("1", "/fog/"),
-    )
-    return (
-        "REPLACE INTO nfsGroupMembers (ngmID, ngmMemberName, ngmMemberDescription, ngmIsMasterNode, ngmGroupID,"
-        " ngmRootPath, ngmSSLPath, ngmFTPPath, ngmSnapinPath, ngmIsEnabled, ngmHostname, ngmMaxClients,"
-        " ngmBandwidthLimit, ngmUser, ngmPass, ngmKey, ngmInterface, ngmGraphEnabled, ngmWebroot)"
-        f" VALUES ({', '.join(literal(value) for value in values)});"
+    return _statement(
+        "REPLACE INTO nfsGroupMembers",
+        ngmID=number,
+        ngmMemberName=layout.member_name(spec),
+        ngmMemberDescription="",
+        ngmIsMasterNode="1" if spec.kind in ("fog_server", "storage_master") else "",
+        ngmGroupID=group,
+        ngmRootPath=layout.IMAGES,
+        ngmSSLPath="/opt/fog/snapins/ssl",
+        ngmFTPPath=layout.IMAGES,
+        ngmSnapinPath="/opt/fog/snapins",
+        ngmIsEnabled="1",
+        ngmHostname=spec.address,
+        ngmMaxClients=10,
+        ngmBandwidthLimit=0,
+        ngmUser="fogproject",
+        ngmPass=layout.secret(spec.name, "node"),
+        ngmKey="",
+        ngmInterface=layout.NIC,
+        ngmGraphEnabled="1",
+        ngmWebroot="/fog/",
     )
 
 
-def _host_row(number: int) -> str:
+def _image(image: layout.Image, group: int) -> list[str]:
+    row = _statement(
+        "REPLACE INTO images",
+        imageID=image.id,
+        imageName=image.name,
+        imageDesc="",
+        imagePath=image.folder,
+        imageProtect=0,
+        imageMagnetUri="",
+        imageCreateBy="fog",
+        imageBuilding=0,
+        imageSize="",
+        imageTypeID=1,
+        imagePartitionTypeID=1,
+        imageOSID=9,
+        imageLastDeploy=_ZERO_DATE,
+    )
+    association = _statement(
+        "REPLACE INTO imageGroupAssoc", igaID=image.id, igaImageID=image.id, igaStorageGroupID=group, igaPrimary="1"
+    )
+    return [row, association]
+
+
+def _client(number: int) -> str:
     empty = (
         *("hostDesc", "hostIP", "hostCreateBy", "hostUseAD", "hostADDomain", "hostADOU", "hostADUser", "hostADPass"),
         *("hostADPassLegacy", "hostPrinterLevel", "hostKernelArgs", "hostKernel", "hostDevice", "hostPubKey"),
         "hostSecToken",
     )
-    blanks = ", ''" * len(empty)
-    return (
-        "REPLACE INTO hosts (hostID, hostName, hostImage, hostBuilding, hostLastDeploy, hostPending, hostSecTime,"
-        f" {', '.join(empty)}) VALUES ({number}, 'labpc{number:02}', 1, 0, '0000-00-00 00:00:00', '0',"
-        f" '0000-00-00 00:00:00'{blanks});"
+    return _statement(
+        "REPLACE INTO hosts",
+        hostID=number,
+        hostName=f"labpc{number:02}",
+        hostImage=layout.WINDOWS.id,
+        hostBuilding=0,
+        hostLastDeploy=_ZERO_DATE,
+        hostPending="0",
+        hostSecTime=_ZERO_DATE,
+        **dict.fromkeys(empty, ""),
     )
 
 
-def _settings(server: HostSpec) -> dict[str, str]:
-    # One second instead of ten between two looks of the daemon: tests need not wait.
-    return {"FOG_WEB_HOST": server.address, "MULTICASTSLEEPTIME": "1"}
+def _setting(key: str, value: str) -> str:
+    return " ".join(["UPDATE globalSettings SET settingValue =", _literal(value), "WHERE settingKey =", f"'{key}';"])
 
 
 def _users(server: HostSpec) -> list[str]:
-    rights = "SELECT, INSERT, UPDATE"
+    master, storage = f"'{layout.MASTER_USER}'@'localhost'", f"'{layout.STORAGE_USER}'@'%'"
     return [
-        f"CREATE OR REPLACE USER {user} IDENTIFIED BY {literal(layout.secret(server.name, what))};"
-        for user, what in (
-            (f"'{layout.MASTER_USER}'@'localhost'", "db"),
-            (f"'{layout.STORAGE_USER}'@'%'", "storage"),
-        )
-    ] + [
-        f"GRANT ALL PRIVILEGES ON {layout.DATABASE}.* TO '{layout.MASTER_USER}'@'localhost';",
-        f"GRANT {rights} ON {layout.DATABASE}.* TO '{layout.STORAGE_USER}'@'%';",
+        f"CREATE OR REPLACE USER {master} IDENTIFIED BY {_literal(layout.secret(server.name, 'db'))};",
+        f"CREATE OR REPLACE USER {storage} IDENTIFIED BY {_literal(layout.secret(server.name, 'storage'))};",
+        f"GRANT ALL PRIVILEGES ON {layout.DATABASE}.* TO {master};",
+        f"GRANT SELECT, INSERT, UPDATE ON {layout.DATABASE}.* TO {storage};",
     ]

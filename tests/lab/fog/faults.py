@@ -13,7 +13,7 @@ from tests.lab.fleet import GATEWAY, HostSpec
 from tests.lab.fog import files, layout, nic, processes
 from tests.lab.fog.database import Sql, group_image, groups
 from tests.lab.fog.laboratory import Laboratory, database_server
-from tests.lab.fog.service import log_shows, restart
+from tests.lab.fog.service import log_shows, restart, stop_database
 from tests.lab.fog.sessions import Session, add_task, age_logs, age_session, cancel, queue_session, wait_sending
 from tests.lab.host import Host
 
@@ -23,6 +23,7 @@ LONG_AGO = 7200
 SHARED_PORT = 50000
 GONE_ADDRESS = "10.99.250.9"
 GONE_NIC = "eth9"
+GONE_ID = 999901
 AWAY = ".away"
 SETTINGS_VERSION = "1.2.0"
 SOURCE_VERSION = "1.5.8"
@@ -47,9 +48,17 @@ def _member(sql: Sql, host: Host) -> int:
     )
 
 
+_SET_MEMBER = {
+    "ngmHostname": "UPDATE nfsGroupMembers SET ngmHostname = %s WHERE ngmID = %s",
+    "ngmInterface": "UPDATE nfsGroupMembers SET ngmInterface = %s WHERE ngmID = %s",
+    "ngmIsEnabled": "UPDATE nfsGroupMembers SET ngmIsEnabled = %s WHERE ngmID = %s",
+    "ngmIsMasterNode": "UPDATE nfsGroupMembers SET ngmIsMasterNode = %s WHERE ngmID = %s",
+}
+
+
 def _set_member(lab: Laboratory, host: Host, column: str, value: str) -> None:
     sql = _sql(lab, host)
-    sql.run(f"UPDATE nfsGroupMembers SET {column} = %s WHERE ngmID = %s", value, _member(sql, host))
+    sql.run(_SET_MEMBER[column], value, _member(sql, host))
 
 
 def _only_master(host: Host) -> None:
@@ -131,10 +140,8 @@ def association_orphan(lab: Laboratory, host: Host) -> None:
     cancel(sql.server, session)
     processes.kill_senders(host)
     age_session(sql.server, session, LONG_AGO)
-    sql.batch(
-        *(("INSERT INTO multicastSessionsAssoc (msID, tID) VALUES (%s, %s)", session.id, task) for task in session.tasks),
-        ("INSERT INTO multicastSessionsAssoc (msID, tID) VALUES (999901, 999901)",),
-    )
+    left = [*((session.id, task) for task in session.tasks), (GONE_ID, GONE_ID)]
+    sql.batch(*(("INSERT INTO multicastSessionsAssoc (msID, tID) VALUES (%s, %s)", *row) for row in left))
     log_shows(host, "* No new tasks found", last=True)
     age_logs(host, LONG_AGO)
 
@@ -194,17 +201,18 @@ def master_on_nas(lab: Laboratory, host: Host) -> None:
     log_shows(host, "| This is not the master node", last=True)
 
 
+_COPY_MEMBER = """
+INSERT INTO nfsGroupMembers (ngmMemberName, ngmHostname, ngmMemberDescription, ngmIsMasterNode, ngmGroupID, ngmRootPath,
+ngmSSLPath, ngmFTPPath, ngmSnapinPath, ngmIsEnabled, ngmMaxClients, ngmBandwidthLimit, ngmUser, ngmPass, ngmKey,
+ngmInterface, ngmGraphEnabled, ngmWebroot)
+SELECT %s, %s, ngmMemberDescription, '1', ngmGroupID, ngmRootPath, ngmSSLPath, ngmFTPPath, ngmSnapinPath, ngmIsEnabled,
+ngmMaxClients, ngmBandwidthLimit, ngmUser, ngmPass, ngmKey, ngmInterface, ngmGraphEnabled, ngmWebroot
+FROM nfsGroupMembers WHERE ngmID = %s
+"""
+
+
 def _copy_member(sql: Sql, host: Host, name: str, address: str) -> None:
-    columns = (
-        "ngmMemberDescription, ngmIsMasterNode, ngmGroupID, ngmRootPath, ngmSSLPath, ngmFTPPath, ngmSnapinPath,"
-        " ngmIsEnabled, ngmMaxClients, ngmBandwidthLimit, ngmUser, ngmPass, ngmKey, ngmInterface, ngmGraphEnabled,"
-        " ngmWebroot"
-    )
-    sql.run(
-        f"INSERT INTO nfsGroupMembers (ngmMemberName, ngmHostname, {columns})"
-        f" SELECT %s, %s, {columns} FROM nfsGroupMembers WHERE ngmID = %s",
-        *(name, address, _member(sql, host)),
-    )
+    sql.run(_COPY_MEMBER, name, address, _member(sql, host))
 
 
 def node_disabled(lab: Laboratory, host: Host) -> None:
@@ -358,10 +366,11 @@ def log_silent(lab: Laboratory, host: Host) -> None:
     """Hang the daemon's child, so that its log stays silent: fog.log.silent."""
     child = processes.wait_for(f"the daemon's child on {host.name}", lambda: processes.child(host))
     processes.send_signal(host, child.pid, signal.SIGSTOP)
-    processes.wait_for(
-        f"the daemon's child on {host.name} to stop",
-        lambda: next((found for found in processes.running(host) if found.pid == child.pid and found.state == "T"), None),
-    )
+
+    def stopped() -> bool:
+        return any(found.pid == child.pid and found.state == "T" for found in processes.running(host))
+
+    processes.wait_for(f"the daemon's child on {host.name} to stop", stopped)
     age_logs(host, LONG_AGO)
 
 
@@ -382,7 +391,7 @@ def db_password_wrong(lab: Laboratory, host: Host) -> None:
 
 def db_unreachable(lab: Laboratory, host: Host) -> None:
     """Stop the database server this host uses: fog.db.unreachable."""
-    database_server(lab, host).run(["systemctl", "stop", "mariadb"])
+    stop_database(database_server(lab, host))
     log_shows(host, "FOGService: MulticastManager - Waiting for mysql to be available")
 
 

@@ -14,8 +14,8 @@ RENAMED = "ens18"
 
 
 def ip(host: Host, *commands: str) -> None:
-    """Run ``ip`` commands in a host as one batch. Raises HostError."""
-    host.run(["ip", "-batch", "-"], input="\n".join(commands) + "\n")
+    """Run ``ip -4`` commands in a host as one batch. Raises HostError."""
+    host.run(["ip", "-4", "-batch", "-"], input="\n".join(commands) + "\n")
 
 
 def shown(host: Host, *words: str) -> list[dict[str, Any]]:
@@ -36,7 +36,7 @@ def healthy(host: Host) -> bool:
         return False
     link = links[layout.NIC]
     addresses = [(a["local"], a["prefixlen"]) for a in link["addr_info"] if a["family"] == "inet"]
-    routes = [(route["dst"], route.get("protocol")) for route in shown(host, "-4", "route")]
+    routes = [(route["dst"], route.get("protocol", "boot")) for route in shown(host, "-4", "route")]
     return (
         {"UP", "LOWER_UP", "MULTICAST"} <= set(link["flags"])
         and addresses == [(host.address, NETWORK_PREFIX)]
@@ -56,8 +56,8 @@ def reset(host: Host) -> None:
         host,
         *commands,
         f"link set {layout.NIC} up multicast on",
-        f"-4 address flush dev {layout.NIC}",
+        f"address flush dev {layout.NIC}",
         f"address add {host.address}/{NETWORK_PREFIX} brd + dev {layout.NIC}",
-        f"-4 route flush dev {layout.NIC} proto static",
+        f"route flush dev {layout.NIC} proto static",
         f"route replace default via {GATEWAY}",
     )

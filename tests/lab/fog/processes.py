@@ -57,15 +57,14 @@ def child(host: Host) -> Running | None:
     )
 
 
+def _is_sender(argv: tuple[str, ...]) -> bool:
+    words = argv[2:3] if argv[:2] == ("sh", "-c") else argv[:1]
+    return any("udp-sender " in f"{word} " for word in words)
+
+
 def senders(host: Host, port: int | None = None) -> list[Running]:
     """The ``sh -c`` and udp-sender processes, of one base port or all, parents first."""
-    found = [
-        process
-        for process in running(host)
-        if any(
-            "udp-sender" in word and (process.argv[0] == "sh" or position == 0) for position, word in enumerate(process.argv)
-        )
-    ]
+    found = [process for process in running(host) if _is_sender(process.argv)]
     if port is not None:
         found = [process for process in found if f"--portbase {port} " in " ".join(process.argv) + " "]
     return found

@@ -29,11 +29,29 @@ def log_shows(host: Host, text: str, last: bool = False, timeout: float = 15.0) 
 
 
 def restart(host: Host) -> None:
-    """Restart the stand-in; its log starts anew. A host broken and put right often must not meet systemd's start limit."""
+    """Restart the stand-in; its log starts anew. However often, a host does not meet systemd's start limit."""
     host.run(["systemctl", "stop", layout.UNIT])
     host.run(["rm", "-f", layout.LOG])
     host.run(["systemctl", "reset-failed", layout.UNIT], check=False)
     host.run(["systemctl", "start", layout.UNIT])
+
+
+_MARIADB = "mariadb.service"
+# Debian 12 and later start MariaDB on a connection; Debian 11 has no such unit.
+_MARIADB_SOCKET = "mariadb.socket"
+
+
+def stop_database(server: Host) -> None:
+    """Stop MariaDB, so that nothing starts it again."""
+    server.run(["systemctl", "stop", _MARIADB_SOCKET], check=False)
+    server.run(["systemctl", "stop", _MARIADB])
+
+
+def start_database(server: Host) -> None:
+    """Start MariaDB unless it runs."""
+    if server.run(["systemctl", "is-active", "--quiet", _MARIADB], check=False).returncode != 0:
+        server.run(["systemctl", "start", _MARIADB_SOCKET], check=False)
+        server.run(["systemctl", "start", _MARIADB])
 
 
 def use_sysv(host: Host) -> None:

@@ -1,4 +1,4 @@
-"""What FOG's web pages and clients do in the lab: queue a multicast session, receive it, report it, cancel it; and age it."""
+"""What FOG's web pages and clients do in the lab: queue a session, receive, report and cancel it; and making it old."""
 
 import datetime
 import hashlib
@@ -15,6 +15,8 @@ from tests.lab.host import Host, HostError
 
 MULTICAST_TASK = 8
 _ZERO_DATE = "0000-00-00 00:00:00"
+# A new session's state until its tasks are associated: a daemon that sees it before that cancels it.
+_HIDDEN = 4
 # An image with the node that FOG notes for it: the master of its storage group, or the first node without a master.
 _IMAGE = """
 SELECT images.*, igaStorageGroupID, ngmID, ngmInterface FROM images JOIN imageGroupAssoc ON igaImageID = imageID
@@ -45,7 +47,9 @@ class Session(NamedTuple):
     tasks: tuple[int, ...]
 
 
-def queue_session(server: Host, image: str = layout.WINDOWS.name, clients: int = 2, name: str = "lab deploy") -> Session:
+def queue_session(
+    server: Host, image: str = layout.WINDOWS.name, clients: int = 2, name: str = "lab deploy"
+) -> Session:
     """Queue a group task "multicast" for the first free hosts, as FOG's web page does; the daemon then takes it up.
 
     ``server`` is the host with the FOG database, ``image`` an image's name, ``clients`` the number of hosts. The
@@ -75,13 +79,14 @@ def _insert(sql: Sql, image: Row, hosts: Sequence[int], name: str, port: int) ->
     number = sql.run(
         "INSERT INTO multicastSessions (msName, msBasePort, msLogPath, msImage, msClients, msSessClients, msInterface,"
         " msStartDateTime, msPercent, msState, msCompleteDateTime, msIsDD, msNFSGroupID, msAnon3, msAnon4, msAnon5)"
-        " VALUES (%s, %s, %s, %s, 0, 0, %s, UTC_TIMESTAMP(), 0, 0, %s, %s, %s, '', '', '')",
-        *(name, port, image["imagePath"], image["imageID"], image["ngmInterface"] or "", _ZERO_DATE),
+        " VALUES (%s, %s, %s, %s, 0, 0, %s, UTC_TIMESTAMP(), 0, %s, %s, %s, %s, '', '', '')",
+        *(name, port, image["imagePath"], image["imageID"], image["ngmInterface"] or "", _HIDDEN, _ZERO_DATE),
         *(image["imageTypeID"], image["igaStorageGroupID"]),
     )
     next_port = random.randrange(49152, 65533, 2)
     sql.batch(
         *(("INSERT INTO multicastSessionsAssoc (msID, tID) VALUES (%s, %s)", number, task) for task in tasks),
+        ("UPDATE multicastSessions SET msState = 0 WHERE msID = %s", number),
         ("UPDATE globalSettings SET settingValue = %s WHERE settingKey = 'FOG_UDPCAST_STARTINGPORT'", str(next_port)),
     )
     return Session(number, name, port, tasks)
@@ -94,8 +99,8 @@ def add_task(sql: Sql, host: int, name: str, image: int, member: int, kind: int 
         " taskCreateBy, taskForce, taskScheduledStartTime, taskTypeID, taskPCT, taskBPM, taskTimeElapsed,"
         " taskTimeRemaining, taskDataCopied, taskPercentText, taskDataTotal, taskNFSGroupID, taskNFSMemberID,"
         " taskNFSFailures, taskLastMemberID, taskWOL, taskPassreset, taskShutdown)"
-        " VALUES (%s, UTC_TIMESTAMP(), %s, %s, %s, 1, 0, 'fog', '', %s, %s, 0, '', '', '', '', '', '', 0, %s, '', 0, '0',"
-        " '', '')",
+        " VALUES (%s, UTC_TIMESTAMP(), %s, %s, %s, 1, 0, 'fog', '', %s, %s, 0, '', '', '', '', '', '', 0, %s, '', 0,"
+        " '0', '', '')",
         *(name, _ZERO_DATE, host, image, _ZERO_DATE, kind, member),
     )
 
@@ -159,7 +164,11 @@ class Receiver(NamedTuple):
 
 
 # Waits for every file's sender: the client starts the next udp-receiver before the next udp-sender is there.
-_RECEIVE = 'for number in $(seq "$3"); do udp-receiver --nokbd --interface "$4" --portbase "$1" --file "$2/part$number"; done'
+_RECEIVE = """
+for number in $(seq "$3"); do
+    udp-receiver --nokbd --interface "$4" --portbase "$1" --file "$2/part$number"
+done
+"""
 
 
 def receive(client: Host, session: Session, files: int = len(layout.WINDOWS.partitions)) -> Receiver:

@@ -337,11 +337,6 @@ class Database:
         }
 
 
-def marks(values: Sequence[Any]) -> str:
-    """Placeholders for an IN list of this many values."""
-    return ",".join(["%s"] * len(values))
-
-
 # --- the child: FOG's service loop ----------------------------------------------------------------------------------
 
 
@@ -430,7 +425,7 @@ class Manager:
                 time.sleep(WAIT_SECONDS)
 
     def wait_for_interface(self) -> None:
-        """Come back when the address of an enabled node is local; from then on the local addresses are not read again."""
+        """Come back when an enabled node's address is local; from then on the local addresses are not read again."""
         nodes = self.database.query("SELECT ngmHostname FROM nfsGroupMembers WHERE ngmIsEnabled = '1'")
         hosts = {str(node["ngmHostname"]) for node in nodes}
         hosts |= {resolve(host) for host in hosts}
@@ -510,13 +505,13 @@ class Manager:
         Up to 1.5.10 a master looks at every active session of the database, from then on only at those of its group. A
         session without clients is cancelled here.
         """
-        wanted = f"SELECT * FROM multicastSessions WHERE msState IN ({marks(ACTIVE_STATES)})"
-        values: list[Any] = list(ACTIVE_STATES)
+        sessions = self.database.query(
+            "SELECT * FROM multicastSessions WHERE msState IN %s ORDER BY msID", ACTIVE_STATES
+        )
         if interface_rule(self.version) == FALLBACK:
-            wanted += " AND msNFSGroupID = %s"
-            values.append(node["ngmGroupID"])
+            sessions = [session for session in sessions if session["msNFSGroupID"] == node["ngmGroupID"]]
         served = []
-        for session in self.database.query(wanted + " ORDER BY msID", *values):
+        for session in sessions:
             if session["msClients"] not in (0, -1, -2):
                 self.refuse(Refused(f"msClients {session['msClients']} of session {session['msID']}"))
                 continue
@@ -594,9 +589,7 @@ class Manager:
         self.out(f" | Command: {command}")
         return self.say(session, "has started")
 
-    def follow(
-        self, session: dict[str, Any], cancelled: list[dict[str, Any]], completed: list[dict[str, Any]]
-    ) -> None:
+    def follow(self, session: dict[str, Any], cancelled: list[dict[str, Any]], completed: list[dict[str, Any]]) -> None:
         """Look after a session already taken up: one cancelled task cancels it, all tasks complete complete it."""
         sending = self.known[session["msID"]]
         if len(session["tasks"]) > len(sending.tasks):
@@ -619,21 +612,20 @@ class Manager:
         """The state of these tasks."""
         if not tasks:
             return []
-        return self.database.query(f"SELECT taskID, taskStateID FROM tasks WHERE taskID IN ({marks(tasks)})", *tasks)
+        return self.database.query("SELECT taskID, taskStateID FROM tasks WHERE taskID IN %s", list(tasks))
 
     def close(self, session: dict[str, Any], state: int) -> None:
-        """Close a session the way FOG's own cancel and complete do (facts/fog.md section 3). Its sender is not ended."""
+        """Close a session as FOG's own cancel and complete do (facts/fog.md section 3). Its sender is not ended."""
         tasks = self.known[session["msID"]].tasks
         if tasks and state == CANCELLED:
             self.database.query(
-                f"UPDATE tasks SET taskStateID = %s WHERE taskTypeID = %s AND taskStateID IN ({marks(ACTIVE_STATES)})"
-                f" AND taskID IN ({marks(tasks)})",
-                *(CANCELLED, MULTICAST_TASK, *ACTIVE_STATES, *tasks),
+                "UPDATE tasks SET taskStateID = %s WHERE taskTypeID = %s AND taskStateID IN %s AND taskID IN %s",
+                *(CANCELLED, MULTICAST_TASK, ACTIVE_STATES, tasks),
             )
         self.database.query("DELETE FROM multicastSessionsAssoc WHERE msID = %s", session["msID"])
         self.database.query(
-            "UPDATE multicastSessions SET msState = %s, msName = '', msClients = 0, msCompleteDateTime = UTC_TIMESTAMP()"
-            " WHERE msID = %s",
+            "UPDATE multicastSessions SET msState = %s, msName = '', msClients = 0,"
+            " msCompleteDateTime = UTC_TIMESTAMP() WHERE msID = %s",
             *(state, session["msID"]),
         )
         self.record_sender(session, 0, 0)
@@ -643,7 +635,7 @@ class Manager:
         self.database.query("UPDATE multicastSessions SET msState = %s WHERE msID = %s", state, session["msID"])
 
     def record_sender(self, session: dict[str, Any], pid: int, node: int) -> None:
-        """Keep the sender's process in the session's row, where the version has the columns (facts/fog.md section 1)."""
+        """Keep the sender's process id in the session's row where the version does (facts/fog.md section 1)."""
         if interface_rule(self.version) == FALLBACK:
             self.database.query(
                 "UPDATE multicastSessions SET msSenderPID = %s, msSenderNode = %s,"
