@@ -100,7 +100,7 @@ def _down(lab: Lab, options: argparse.Namespace) -> int:
 
 
 def _status(lab: Lab, options: argparse.Namespace) -> int:
-    hosts = lab.hosts()
+    hosts = list(lab.hosts.values())
     if not hosts:
         print(f"lab {lab.name} is not up; bring it up with: python -m tests.lab --lab {lab.name} up")
         return 0

@@ -87,9 +87,10 @@ class Lab:
             raise LabError(f"lab {self.name} has no host {name!r}; hosts: {there}")
         return self._host(specs[name])
 
-    def hosts(self) -> list[Host]:
-        """All hosts of the lab, in fleet order."""
-        return [self._host(spec) for spec in self.fleet.values()]
+    @property
+    def hosts(self) -> dict[str, Host]:
+        """All hosts of the lab by name, in fleet order."""
+        return {name: self._host(spec) for name, spec in self.fleet.items()}
 
     def _host(self, spec: HostSpec) -> Host:
         host = self._hosts.get(spec.name)
@@ -218,7 +219,7 @@ class Lab:
             network.connect(self.netns, self.bridge, todo)
             self.ssh.write(self._host(spec) for spec in whole.values())
             self.inventory.write_text(inventory.render(whole, self.ssh), encoding="utf-8")
-            for host in self.hosts():
+            for host in self.hosts.values():
                 if host not in todo:
                     _write_names(host, whole)
 

@@ -173,7 +173,7 @@ def test_two_labs_at_once(own: Callable[[str], Lab]) -> None:
 def test_up_boots_only_what_is_missing(own: Callable[[str], Lab]) -> None:
     lab = own("missing")
     lab.up(subset(["nas1", "client1"]))
-    before = {host.name: host.leader for host in lab.hosts()}
+    before = {host.name: host.leader for host in lab.hosts.values()}
     client = lab.host("client1")
     client.run(["systemctl", "poweroff", "--force", "--force"], check=False)
     deadline = time.monotonic() + 20
@@ -181,7 +181,7 @@ def test_up_boots_only_what_is_missing(own: Callable[[str], Lab]) -> None:
         time.sleep(0.02)
     assert "stopped" in _command(lab, "status")
     assert [host.name for host in lab.up(subset(["nas1", "client1", "client2"]))] == ["client1", "client2"]
-    after = {host.name: host.leader for host in lab.hosts()}
+    after = {host.name: host.leader for host in lab.hosts.values()}
     assert after["nas1"] == before["nas1"]
     assert after["client1"] != before["client1"]
     assert "client2" in lab.host("nas1").read("/etc/hosts")
