@@ -1,0 +1,454 @@
+"""What the playbooks and roles do with what the modules tell them, with a stand-in for the FOG modules."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from plugins.module_utils._findings import finding
+from plugins.module_utils._steps import Result, Step
+from tests.project.tree import ROOT, environment
+
+FOG_MODULES = ("fog_multicast_info", "fog_storage_iface", "fog_multicast_reset", "fog_multicast_service")
+STAND_IN = Path(__file__).with_name("stand_in_fog.py")
+PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
+INFO, IFACE, RESET, SERVICE = FOG_MODULES
+#: Nothing listens there.
+DEAD = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1}
+
+
+def found(finding_id: str, **changes: Any) -> dict[str, Any]:
+    return finding(finding_id, "subject", f"About {finding_id}.", **changes).as_dict()
+
+
+def step(kind: str, finding_id: str | None, outcome: str = "done", after: Any = None, gate: str | None = None) -> dict[str, Any]:
+    made = Step(kind, kind, {"id": 1}, {}, after or {"state": 5}, finding_id, gate)
+    return Result(made, outcome, "because" if outcome == "blocked" else "").as_dict()
+
+
+def stale() -> dict[str, Any]:
+    """A host with a stale session, which the reset cures."""
+    steps = [step("sender.end", "fog.session.stale"), step("session.cancel", "fog.session.stale")]
+    return {
+        "findings": [found("fog.session.stale")],
+        "modules": {RESET: {"cures": ["fog.session.stale"], "steps": steps}},
+    }
+
+
+def healthy() -> dict[str, Any]:
+    return {"findings": []}
+
+
+class Fleet:
+    """Hosts of the stand-in, and the collection with the stand-in instead of the FOG modules."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.tree = folder / "collections" / "ansible_collections" / "imaging" / "multicast"
+        modules = self.tree / "plugins" / "modules"
+        modules.mkdir(parents=True)
+        for name in ("roles", "playbooks", "meta", "galaxy.yml"):
+            (self.tree / name).symlink_to(ROOT / name)
+        for name in ("action", "doc_fragments", "module_utils", "plugin_utils"):
+            (self.tree / "plugins" / name).symlink_to(ROOT / "plugins" / name)
+        for name in ("multicast_guard", "multicast_summary"):
+            (modules / f"{name}.py").symlink_to(ROOT / "plugins" / "modules" / f"{name}.py")
+        for name in FOG_MODULES:
+            (modules / f"{name}.py").write_text(STAND_IN.read_text().replace('"STAND_IN"', f'"{name}"'))
+        (folder / "ansible.cfg").touch()  # none of the machine's own settings
+        self.inventory: dict[str, Any] = {}
+
+    def add(self, name: str, host: dict[str, Any], **variables: Any) -> None:
+        state = self.folder / f"{name}.json"
+        state.write_text(json.dumps(host))
+        self.inventory[name] = {
+            "ansible_connection": "local",
+            "ansible_python_interpreter": sys.executable,
+            "fog_multicast_settings": str(state),
+            **variables,
+        }
+
+    def host(self, name: str) -> Any:
+        return json.loads((self.folder / f"{name}.json").read_text())
+
+    def calls(self, name: str) -> list[str]:
+        return [call[0] for call in self.host(name).get("calls", [])]
+
+    def forget_calls(self) -> None:
+        for name in self.inventory:
+            state = dict(self.host(name), calls=[])
+            (self.folder / f"{name}.json").write_text(json.dumps(state))
+
+    def run(self, *arguments: str, playbook: str | Path = "repair-multicast.yml") -> "Run":
+        inventory = self.folder / "inventory.yml"
+        inventory.write_text(yaml.safe_dump({"fog_servers": {"hosts": self.inventory}}))
+        if isinstance(playbook, str) and playbook.endswith(".yml"):
+            playbook = self.tree / "playbooks" / playbook
+        env = environment(
+            ANSIBLE_COLLECTIONS_PATH=str(self.folder / "collections"),
+            ANSIBLE_HOME=str(self.folder / "home"),
+            PYTHONDONTWRITEBYTECODE="1",
+        )
+        command = [PLAYBOOK, "-i", inventory, playbook, *arguments]
+        done = subprocess.run(
+            command, cwd=self.folder, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        )
+        for word in ("WARNING", "DEPRECATED", "Traceback"):
+            assert word not in done.stdout + done.stderr, done.stdout + done.stderr
+        return Run(done.returncode, done.stdout, self.folder / "multicast-report" / "report.json")
+
+
+class Run:
+    """What a run of a playbook printed and left behind."""
+
+    def __init__(self, code: int, output: str, report: Path) -> None:
+        self.code = code
+        self.output = output
+        self.report = json.loads(report.read_text()) if report.exists() else None
+
+    @property
+    def outcomes(self) -> dict[str, str]:
+        return {name: host["outcome"] for name, host in self.report["hosts"].items()}
+
+    @property
+    def changed(self) -> int:
+        return sum(int(count) for count in re.findall(r"changed=(\d+)", self.output))
+
+    @property
+    def recap(self) -> str:
+        """The last line before Ansible's own recap but for the ``ok`` of the task that printed it."""
+        assert self.output.count("PLAY RECAP") == 1, self.output
+        before = self.output.split("PLAY RECAP")[0].split("\n")
+        lines = [line for line in before if line.strip() and not line.startswith("ok: [")]
+        assert self.output.count("\nfleet ") == 1, self.output
+        return lines[-1]
+
+
+def recap(**counts: int) -> str:
+    names = ("healthy", "repaired", "would_repair", "needs_person", "failed", "unreachable")
+    words = ("healthy", "repaired", "would repair", "needs a person", "failed", "unreachable")
+    parts = [f"{word} {counts.get(name, 0)}" for name, word in zip(names, words, strict=True)]
+    return " | ".join([f"fleet {sum(counts.values())}", *parts])
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> Fleet:
+    return Fleet(tmp_path)
+
+
+@pytest.mark.parametrize("playbook", ["repair-multicast.yml", "check-multicast.yml"])
+def test_a_healthy_host_costs_one_module_call(fleet: Fleet, playbook: str) -> None:
+    fleet.add("fog1", healthy())
+    fleet.add("fog2", {"findings": [found("fog.node.disabled", severity="info")]})
+    run = fleet.run(playbook=playbook)
+    assert (run.code, run.changed) == (0, 0), run.output
+    assert fleet.calls("fog1") == fleet.calls("fog2") == [INFO]
+    assert run.recap == recap(healthy=2)
+    assert run.report["summary"]["healthy"] == 2
+
+
+def test_each_host_gets_its_outcome_and_the_others_go_on(fleet: Fleet) -> None:
+    fleet.add("good", healthy())
+    fleet.add("stale", stale())
+    fleet.add("person", {"findings": [found("fog.image.missing")]})
+    fleet.add("dead", healthy(), **DEAD)
+    fleet.add("broken", dict(stale(), fail={RESET: "the disk is full"}))
+    fleet.add("blind", dict(healthy(), fail={INFO: "no .fogsettings"}))
+    fleet.add("typo", stale(), fog_multicast_stale_after="{{ nowhere }}")
+    run = fleet.run("-e", "multicast_max_broken_percent=100")
+    assert run.outcomes == {
+        "good": "healthy",
+        "stale": "repaired",
+        "person": "needs_person",
+        "dead": "unreachable",
+        "broken": "failed",
+        "blind": "failed",
+        "typo": "failed",
+    }
+    assert run.code == 2
+    assert run.recap == recap(healthy=1, repaired=1, needs_person=1, failed=3, unreachable=1)
+    assert fleet.calls("stale") == [INFO, RESET, INFO]
+    assert fleet.calls("typo") == []
+    hosts = run.report["hosts"]
+    assert set(hosts["stale"]) == {"platform", "outcome", "before", "after", "steps"}
+    assert [each["kind"] for each in hosts["stale"]["steps"]] == ["sender.end", "session.cancel"]
+    assert (len(hosts["stale"]["before"]), hosts["stale"]["after"]) == (1, [])
+    assert "the disk is full" in hosts["broken"]["steps"][0]["detail"]
+    assert "no .fogsettings" in hosts["blind"]["steps"][0]["detail"]
+
+    fleet.forget_calls()
+    again = fleet.run("--limit", "good,stale")
+    assert (again.code, again.changed) == (0, 0), again.output
+    assert again.recap == recap(healthy=2)
+    assert fleet.calls("stale") == [INFO]
+
+
+def test_check_mode_plans_and_changes_nothing(fleet: Fleet) -> None:
+    fleet.add("good", healthy())
+    fleet.add("stale", stale())
+    run = fleet.run("--check", "--diff")
+    assert run.code == 0, run.output
+    assert run.outcomes == {"good": "healthy", "stale": "would_repair"}
+    assert run.recap == recap(healthy=1, would_repair=1)
+    assert [call[:2] for call in fleet.host("stale")["calls"]] == [[INFO, True], [RESET, True]]
+    assert fleet.host("stale")["findings"]
+    assert {each["outcome"] for each in run.report["hosts"]["stale"]["steps"]} == {"planned"}
+
+
+def test_check_playbook_only_looks(fleet: Fleet) -> None:
+    fleet.add("stale", stale())
+    run = fleet.run(playbook="check-multicast.yml")
+    assert (run.code, run.outcomes) == (0, {"stale": "would_repair"}), run.output
+    fleet.add("masters", {"findings": [found("fog.node.many_masters")]})
+    fleet.add("bare", {"findings": [], "missing_libraries": ["PyMySQL"]})
+    run = fleet.run(playbook="check-multicast.yml")
+    assert run.code == 2
+    assert run.outcomes == {"stale": "would_repair", "masters": "needs_person", "bare": "failed"}
+    assert "    set:    fog_multicast_master: true" in run.output
+    assert "Libraries are missing: PyMySQL" in run.output
+    fleet.add("masters", {"findings": [found("fog.node.many_masters")]}, fog_multicast_master=True)
+    assert fleet.run("--limit", "masters", playbook="check-multicast.yml").outcomes == {"masters": "would_repair"}
+    for name in ("stale", "masters", "bare"):
+        assert set(fleet.calls(name)) == {INFO}
+
+
+@pytest.mark.parametrize("playbook", ["repair-multicast.yml", "check-multicast.yml"])
+def test_the_recap_comes_when_nothing_can_be_reached(fleet: Fleet, playbook: str) -> None:
+    fleet.add("fog1", healthy(), **DEAD)
+    fleet.add("fog2", healthy(), **DEAD)
+    run = fleet.run(playbook=playbook)
+    assert run.code != 0
+    assert run.recap == recap(unreachable=2)
+
+
+@pytest.mark.parametrize("name", ["repair_multicast", "check_multicast"])
+def test_the_playbooks_run_by_fqcn(fleet: Fleet, name: str) -> None:
+    fleet.add("fog1", healthy())
+    assert fleet.run(playbook=f"imaging.multicast.{name}").recap == recap(healthy=1)
+
+
+def test_nothing_is_repaired_when_too_much_looks_broken(fleet: Fleet) -> None:
+    for name in ("fog1", "fog2", "fog3"):
+        fleet.add(name, stale())
+    fleet.add("record", {"findings": [found("fog.interface.record_stale")]})
+    fleet.add("good", healthy())
+    run = fleet.run()
+    assert run.code == 2
+    assert run.recap == recap(healthy=1, needs_person=4)
+    assert [fleet.calls(name) for name in fleet.inventory] == [[INFO]] * 5
+    assert "3 of 5 hosts look broken at once, and multicast_max_broken_percent is 50" in run.output
+    assert fleet.run("--limit", "fog1,fog2").recap == recap(repaired=2)
+
+
+def test_a_percentage_that_is_none_stops_the_repair_and_not_the_run(fleet: Fleet) -> None:
+    fleet.add("fog1", stale())
+    run = fleet.run("-e", "multicast_max_broken_percent=half")
+    assert run.recap == recap(needs_person=1)
+    assert "multicast_max_broken_percent is half" in run.output
+    assert fleet.calls("fog1") == [INFO]
+
+
+def test_a_closed_gate_needs_a_person_and_names_the_variable(fleet: Fleet) -> None:
+    blocked = step("service.restart", "fog.log.silent", "blocked", gate="fog_multicast_allow_restart")
+    fleet.add("fog1", {"findings": [found("fog.log.silent")], "modules": {SERVICE: {"steps": [blocked]}}})
+    run = fleet.run()
+    assert (run.code, run.outcomes) == (2, {"fog1": "needs_person"})
+    assert "    set:    fog_multicast_allow_restart: true" in run.output
+    assert fleet.host("fog1")["calls"][1][2] == {"allow_restart": False, "restart": False}
+    fleet.run("-e", "fog_multicast_allow_restart=true")
+    assert fleet.host("fog1")["calls"][-2][2] == {"allow_restart": True, "restart": False}
+
+
+@pytest.mark.parametrize(
+    ("field", "restarted"), [("ngmHostname", True), ("ngmIsMasterNode", True), ("ngmInterface", False)]
+)
+@pytest.mark.parametrize("mode", [(), ("--check",)])
+def test_the_daemon_is_restarted_when_what_it_remembers_changed(
+    fleet: Fleet, field: str, restarted: bool, mode: tuple[str, ...]
+) -> None:
+    update = step("node.update", "fog.interface.record_stale", after={field: "new"})
+    restart = step("service.restart", None)
+    fleet.add(
+        "fog1",
+        {
+            "findings": [found("fog.interface.record_stale")],
+            "modules": {IFACE: {"cures": ["fog.interface.record_stale"], "steps": [update]}, SERVICE: {"steps": [restart]}},
+        },
+    )
+    run = fleet.run(*mode)
+    assert run.outcomes == {"fog1": "would_repair" if mode else "repaired"}, run.output
+    calls = {call[0]: call[2] for call in fleet.host("fog1")["calls"]}
+    assert (SERVICE in calls) == restarted
+    assert not restarted or calls[SERVICE]["restart"] is True
+    words = "correct the record" if mode else "record corrected"
+    assert (words in run.output) == (not restarted)
+
+
+def test_a_wish_is_carried_out_on_a_healthy_host(fleet: Fleet) -> None:
+    update = step("node.update", None, after={"ngmInterface": "eth1"})
+    fleet.add("fog1", {"findings": [], "modules": {IFACE: {"steps": [update]}}}, fog_multicast_interface="eth1")
+    fleet.add("fog2", {"findings": [], "modules": {IFACE: {}}}, fog_multicast_master=True, fog_multicast_node="A")
+    run = fleet.run()
+    assert (run.code, run.outcomes) == (0, {"fog1": "healthy", "fog2": "healthy"}), run.output
+    assert fleet.host("fog1")["calls"][1] == [IFACE, False, {"interface": "eth1"}]
+    assert fleet.host("fog2")["calls"][1] == [IFACE, False, {"interface": "auto", "master": True, "node": "A"}]
+
+
+def missing_sender(folder: Path) -> dict[str, Any]:
+    real = folder / "found-udp-sender"
+    real.touch()
+    return {
+        "findings": [found("fog.sender.missing_binary")],
+        "info": {"fog": {"udp_sender": {"path": str(folder / "udp-sender"), "found": [str(real)]}}},
+        "modules": {SERVICE: {"cures": ["fog.sender.missing_binary"], "steps": []}},
+    }
+
+
+def test_udp_sender_is_linked_to_where_fog_looks(fleet: Fleet) -> None:
+    fleet.add("fog1", missing_sender(fleet.folder))
+    run = fleet.run("--check")
+    assert run.outcomes == {"fog1": "would_repair"}, run.output
+    assert not (fleet.folder / "udp-sender").exists()
+    run = fleet.run()
+    assert run.outcomes == {"fog1": "repaired"}, run.output
+    assert (fleet.folder / "udp-sender").resolve() == fleet.folder / "found-udp-sender"
+    assert [each["kind"] for each in run.report["hosts"]["fog1"]["steps"]] == ["sender.link"]
+
+
+INSTALLER = """#!/bin/sh
+echo "arguments: $*, started in $(pwd)"
+echo 'MySQL password: hunter2'
+sed -i 's/"findings": \\[.*\\], "modules"/"findings": [], "modules"/' {state}
+exit {code}
+"""
+
+
+def installable(fleet: Fleet, code: int = 0, **variables: Any) -> None:
+    script = fleet.folder / "bin" / "installfog.sh"
+    script.parent.mkdir(exist_ok=True)
+    script.write_text(INSTALLER.format(state=fleet.folder / "fog1.json", code=code))
+    script.chmod(0o755)
+    host = {
+        "findings": [found("fog.service.child_dead")],
+        "modules": {SERVICE: {"steps": [step("service.restart", "fog.service.child_dead")]}},
+        "info": {"sessions": variables.pop("sessions", [])},
+    }
+    fleet.add("fog1", host, fog_multicast_installer=str(script), **variables)
+
+
+def test_the_installer_waits_for_consent(fleet: Fleet) -> None:
+    installable(fleet)
+    run = fleet.run()
+    assert run.outcomes == {"fog1": "needs_person"}
+    assert fleet.calls("fog1") == [INFO, SERVICE, INFO]
+
+
+def test_the_installer_is_the_last_resort(fleet: Fleet) -> None:
+    installable(fleet, fog_multicast_allow_installer=True)
+    run = fleet.run("-vvv")
+    assert run.outcomes == {"fog1": "repaired"}, run.output
+    assert fleet.calls("fog1") == [INFO, SERVICE, INFO, INFO]
+    restart, installed = run.report["hosts"]["fog1"]["steps"]
+    assert (restart["kind"], installed["kind"], installed["gate"]) == (
+        "service.restart",
+        "installer.run",
+        "fog_multicast_allow_installer",
+    )
+    assert f"arguments: -Y, started in {fleet.folder}/bin" in installed["detail"]
+    assert "hunter2" not in run.output + json.dumps(run.report)
+
+
+def test_an_installer_that_fails_is_told(fleet: Fleet) -> None:
+    installable(fleet, code=3, fog_multicast_allow_installer=True)
+    run = fleet.run()
+    assert run.outcomes == {"fog1": "failed"}
+    assert "arguments: -Y" in run.report["hosts"]["fog1"]["steps"][1]["detail"]
+    assert "hunter2" not in run.output
+
+
+def test_an_installer_that_hangs_is_ended(fleet: Fleet) -> None:
+    installable(fleet, fog_multicast_allow_installer=True, fog_multicast_installer_timeout=1)
+    script = fleet.folder / "bin" / "installfog.sh"
+    script.write_text("#!/bin/sh\nexec sleep 300\n")
+    run = fleet.run()
+    assert run.outcomes == {"fog1": "failed"}
+    said = run.report["hosts"]["fog1"]["steps"][1]["detail"]
+    assert re.search(r"installfog\.sh: (Timeout exceeded|async task did not complete within the requested time)", said)
+
+
+def test_the_installer_does_not_run_into_a_live_session(fleet: Fleet) -> None:
+    installable(fleet, fog_multicast_allow_installer=True, sessions=[{"id": 4, "state": 3}])
+    run = fleet.run()
+    assert run.outcomes == {"fog1": "needs_person"}
+    assert "installer.run" not in [each["kind"] for each in run.report["hosts"]["fog1"]["steps"]]
+
+
+def test_the_installer_is_not_run_for_what_it_cannot_cure(fleet: Fleet) -> None:
+    installable(fleet, fog_multicast_allow_installer=True)
+    state = dict(fleet.host("fog1"), findings=[found("fog.image.missing")])
+    (fleet.folder / "fog1.json").write_text(json.dumps(state))
+    assert fleet.run().outcomes == {"fog1": "needs_person"}
+    assert fleet.calls("fog1") == [INFO, INFO]
+
+
+def test_a_folder_that_cannot_be_written_is_told_after_the_table(fleet: Fleet) -> None:
+    fleet.add("fog1", healthy())
+    (fleet.folder / "file").touch()
+    run = fleet.run("-e", "multicast_report_dir=file")
+    assert run.code == 2
+    assert recap(healthy=1) in run.output
+    assert "Set multicast_report_dir to a folder that can be written" in run.output
+
+
+PLAY = """
+- hosts: fog_servers
+  gather_facts: false
+  tasks:
+    - ansible.builtin.import_role:
+        name: imaging.multicast.fog_multicast
+"""
+
+
+def test_the_role_alone_repairs_and_fails_where_a_person_is_needed(fleet: Fleet) -> None:
+    play = fleet.folder / "play.yml"
+    play.write_text(PLAY)
+    fleet.add("good", healthy())
+    fleet.add("stale", stale())
+    run = fleet.run(playbook=play)
+    assert run.code == 0, run.output
+    assert fleet.host("stale")["findings"] == []
+    assert run.report is None
+    fleet.add("person", {"findings": [found("fog.image.missing")]})
+    run = fleet.run(playbook=play)
+    assert run.code == 2
+    assert re.search(r"person +: .*failed=1", run.output)
+    assert re.search(r"good +: .*failed=0", run.output)
+
+
+def test_the_role_says_which_variable_is_wrong(fleet: Fleet) -> None:
+    play = fleet.folder / "play.yml"
+    play.write_text(PLAY)
+    fleet.add("fog1", healthy(), fog_multicast_stale_after="soon")
+    run = fleet.run(playbook=play)
+    assert run.code == 2
+    assert "fog_multicast_stale_after" in run.output
+    assert fleet.calls("fog1") == []
+
+
+def test_a_second_playbook_of_the_same_run_starts_afresh(fleet: Fleet) -> None:
+    both = fleet.folder / "both.yml"
+    names = ("repair", "repair", "check")
+    both.write_text("".join(f"- import_playbook: imaging.multicast.{name}_multicast\n" for name in names))
+    fleet.add("stale", stale())
+    run = fleet.run(playbook=both)
+    assert [line for line in run.output.split("\n") if line.startswith("fleet ")] == [
+        recap(repaired=1),
+        recap(healthy=1),
+        recap(healthy=1),
+    ]
