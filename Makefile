@@ -58,10 +58,10 @@ lint: set-up-dev ## style, types and the other quick checks of the project
 	@$(PYTEST) tests/project -m "not slow" $(ARGS)
 
 bench: set-up-lab ## how fast a healthy fleet is checked, against ping and against the wiki by hand
-	@$(BIN)/python tools/bench.py $(ARGS)
+	@$(BIN)/python -m tools.bench $(ARGS)
 
 docs: set-up-runtime ## write docs/findings.md from the catalogue
-	@$(BIN)/python tools/findings_doc.py
+	@PYTHONPATH=.cache/collections $(BIN)/python -m tools.findings_doc
 
 setup: set-up-dev ## everything the other targets need
 

@@ -1,13 +1,11 @@
 """Writes docs/findings.md, the page of every finding, from the catalogue in plugins/module_utils/_findings.py."""
 
-import sys
 from pathlib import Path
+
+from ansible_collections.imaging.multicast.plugins.module_utils._findings import CATALOGUE, SEVERITIES
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "findings.md"
-sys.path.insert(0, str(ROOT / ".cache" / "collections"))
-
-from ansible_collections.imaging.multicast.plugins.module_utils._findings import CATALOGUE, SEVERITIES  # noqa: E402 - the path comes first
 
 HEAD = """\
 # Findings

@@ -45,7 +45,7 @@ def test_changelog():
     run(BIN / "antsibull-changelog", "lint")
     version = yaml.safe_load((ROOT / "galaxy.yml").read_text())["version"]
     assert version in yaml.safe_load((ROOT / "changelogs" / "changelog.yaml").read_text())["releases"]
-    assert f"v{version}" in (ROOT / "CHANGELOG.md").read_text()
+    assert f'<a id="v{version.replace(".", "-")}"></a>' in (ROOT / "CHANGELOG.md").read_text()
 
 
 def test_commands_in_the_documentation_exist():

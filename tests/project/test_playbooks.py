@@ -27,7 +27,9 @@ def found(finding_id: str, **changes: Any) -> dict[str, Any]:
     return finding(finding_id, "subject", f"About {finding_id}.", **changes).as_dict()
 
 
-def step(kind: str, finding_id: str | None, outcome: str = "done", after: Any = None, gate: str | None = None) -> dict[str, Any]:
+def step(
+    kind: str, finding_id: str | None, outcome: str = "done", after: Any = None, gate: str | None = None
+) -> dict[str, Any]:
     made = Step(kind, kind, {"id": 1}, {}, after or {"state": 5}, finding_id, gate)
     return Result(made, outcome, "because" if outcome == "blocked" else "").as_dict()
 
@@ -278,7 +280,10 @@ def test_the_daemon_is_restarted_when_what_it_remembers_changed(
         "fog1",
         {
             "findings": [found("fog.interface.record_stale")],
-            "modules": {IFACE: {"cures": ["fog.interface.record_stale"], "steps": [update]}, SERVICE: {"steps": [restart]}},
+            "modules": {
+                IFACE: {"cures": ["fog.interface.record_stale"], "steps": [update]},
+                SERVICE: {"steps": [restart]},
+            },
         },
     )
     run = fleet.run(*mode)
