@@ -18,6 +18,7 @@ from .diagnose_sessions import (
     is_anothers,
     owner,
     pids,
+    sleep_time,
     task_told,
     times,
 )
@@ -25,8 +26,10 @@ from .processes import Sender
 from .snapshot import Snapshot
 
 ASSOCIATIONS = "multicastSessionsAssoc"
-#: How old a sender is at least, and how long it wrote nothing, before it can be an orphan, in seconds.
-QUIET = 60.0
+#: A sender can be an orphan only when it is older than this many of the daemon's intervals, and has written nothing for
+#: as long: the daemon ends the sender of a completed session within one. Never less than QUIET_AT_LEAST seconds.
+QUIET_INTERVALS = 3
+QUIET_AT_LEAST = 5.0
 #: How many rows are named one by one as evidence.
 NAMED_ROWS = 20
 
@@ -141,14 +144,15 @@ def _orphan_sender(snapshot: Snapshot, sender: Sender) -> Finding:
 
 
 def _is_orphan(snapshot: Snapshot, sender: Sender) -> bool:
-    if first_process(sender) is None or sender.age < QUIET:
+    quiet = max(QUIET_AT_LEAST, QUIET_INTERVALS * sleep_time(snapshot))
+    if first_process(sender) is None or sender.age < quiet:
         return False
-    if sender.output_age is not None and sender.output_age < QUIET:
+    if sender.output_age is not None and sender.output_age < quiet:
         return False
     active = active_sessions(snapshot)
     users = [session for session in active if session.port == sender.port]
     of = owner(sender)
-    if users and (of is None or any(session.id == of for session in active)):
+    if any(session.id == of for session in active) or (users and of is None):
         return False
     return all(is_anothers(snapshot, sender, session) for session in users)
 

@@ -7,6 +7,7 @@ The first line of a fault's docstring says what it breaks and, after the colon, 
 
 import re
 import signal
+import time
 from collections.abc import Callable, Mapping
 
 from tests.lab.fleet import GATEWAY, HostSpec
@@ -20,6 +21,9 @@ from tests.lab.host import Host
 Fault = Callable[[Laboratory, Host], None]
 
 LONG_AGO = 7200
+# A sender that has just lost its session may still be ended by FOG; after this long it will not be. A process cannot be
+# dated back.
+ORPHAN_SECONDS = 6
 SHARED_PORT = 50000
 GONE_ADDRESS = "10.99.250.9"
 GONE_NIC = "eth9"
@@ -101,6 +105,7 @@ def cancelled_sender_alive(lab: Laboratory, host: Host) -> None:
     """Cancel a session as FOG does, which leaves its udp-sender running: fog.sender.orphan."""
     cancel(database_server(lab, host), _sent(lab, host, "cancelled"))
     log_shows(host, "* No new tasks found", last=True)
+    time.sleep(ORPHAN_SECONDS)
 
 
 def wiki_purge(lab: Laboratory, host: Host) -> None:
@@ -112,6 +117,7 @@ def wiki_purge(lab: Laboratory, host: Host) -> None:
         ("DELETE FROM tasks WHERE taskTypeID = 8",),
     )
     log_shows(host, "* No new tasks found", last=True)
+    time.sleep(ORPHAN_SECONDS)
 
 
 def unserved_session(lab: Laboratory, host: Host) -> None:
