@@ -2,9 +2,9 @@
 
 import hashlib
 import os
+import shlex
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -83,26 +83,28 @@ def recipe(suite: str) -> str:
 
 
 def build(root: Path, suite: str, step: Step) -> None:
-    """Build the base image of ``suite`` into the new folder ``root``.
+    """Build the base image of ``suite`` into the new folder ``root``; what it needs meanwhile stands beside it.
 
     Raises ImageError when mmdebstrap fails.
     """
     machine = apt.codename(Path("/etc/os-release").read_text(encoding="utf-8"))
     source = apt.source_for(suite, machine, apt.machine_sources())
     step.note(f"packages from {source.uri}")
-    with tempfile.TemporaryDirectory(dir=root.parent) as folder:
-        tree = Path(folder, "tree")
-        _write_tree(tree)
-        options = Path(folder, "apt.conf")
-        options.write_text("\n".join([*apt.transport_options(), 'Acquire::Languages "none";', ""]), encoding="utf-8")
-        excluded = [f"--dpkgopt=path-exclude={pattern}" for pattern in _WITHOUT]
-        argv = [
-            *("mmdebstrap", "--mode=root", "--variant=minbase", "--format=directory"),
-            *(f"--include={','.join(PACKAGES)}", f"--essential-hook=sync-in {tree} /"),
-            *(f"--aptopt={options}", "--dpkgopt=force-unsafe-io", *excluded),
-            *(suite, str(root), source.line()),
-        ]
-        _watch(argv, step)
+    ingredients = root.with_name(f"{root.name}-ingredients")
+    # Private: the machine's apt settings may hold the password of a proxy.
+    ingredients.mkdir(mode=0o700)
+    tree = ingredients / "tree"
+    _write_tree(tree)
+    options = ingredients / "apt.conf"
+    options.write_text("\n".join([*apt.transport_options(), 'Acquire::Languages "none";', ""]), encoding="utf-8")
+    excluded = [f"--dpkgopt=path-exclude={pattern}" for pattern in _WITHOUT]
+    argv = [
+        *("mmdebstrap", "--mode=root", "--variant=minbase", "--format=directory"),
+        *(f"--include={','.join(PACKAGES)}", f"--essential-hook=sync-in {shlex.quote(str(tree))} /"),
+        *(f"--aptopt={options}", "--dpkgopt=force-unsafe-io", *excluded),
+        *(suite, str(root), source.line()),
+    ]
+    _watch(argv, step)
     _scrub(root)
 
 

@@ -110,8 +110,10 @@ class ImageStore:
         return new.with_name(f"{new.name}-work"), new.with_name(f"{new.name}-root")
 
     def _discard(self, new: Path) -> None:
-        for folder in (*self._beside(new)[::-1], new):
+        # With what stands beside it: "-root" and "-work" of an overlay, "-ingredients" of a base image.
+        for folder in new.parent.glob(f"{new.name}*"):
             self._unmount_below(folder)
+        for folder in new.parent.glob(f"{new.name}*"):
             image.delete_tree(folder)
 
     @staticmethod
