@@ -51,6 +51,13 @@ fog:
     server: {description: The database server's version., type: str, sample: 10.11.6-MariaDB}
     database: {description: "User, host, port and name of the database.", type: str, sample: "fog@localhost:3306/fog"}
     install_type: {description: "V(N) a full server, V(S) a storage node.", type: str}
+    udp_sender:
+      description: The program that sends.
+      type: dict
+      contains:
+        path: {description: Where FOG looks for it., type: str, sample: /usr/local/sbin/udp-sender}
+        runs: {description: Whether it can be run from there., type: bool}
+        found: {description: Other places where it lies., type: list, elements: str}
 nodes:
   description: FOG's storage nodes.
   returned: success

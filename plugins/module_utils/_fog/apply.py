@@ -14,7 +14,7 @@ from .._steps import BLOCKED, DONE, FAILED, PLANNED, SKIPPED, Result, Step
 from . import rows
 from .backup import Saved, plain, stored
 from .control import control
-from .database import ACTIVE, DatabaseError, Session
+from .database import ACTIVE, DatabaseError, Session, parse_time
 from .diagnose_sessions import first_process
 from .failure import Failure
 from .processes import Sender, read_processes
@@ -244,7 +244,7 @@ class _Guard:
         if now != (session.state, session.percent, session.port):
             return "the session changed since it was looked at"
         query = (
-            "SELECT t.taskID, t.taskStateID, CAST(t.taskCheckIn AS CHAR) AS checkin FROM multicastSessionsAssoc AS a "
+            "SELECT t.taskID, t.taskStateID, t.taskCheckIn FROM multicastSessionsAssoc AS a "
             "JOIN tasks AS t ON t.taskID = a.tID WHERE a.msID = %s AND t.taskStateID IN %s"
         )
         _count, found = rows.execute(self._world.connection, query, (session.id, ACTIVE))
@@ -252,7 +252,7 @@ class _Guard:
             known = self._tasks.get(int(task["taskID"]))
             if known is None or known.session != session.id:
                 return "task {} joined the session".format(task["taskID"])
-            if int(task["taskStateID"]) != known.state or _seconds(task["checkin"]) != known.checkin:
+            if int(task["taskStateID"]) != known.state or parse_time(task["taskCheckIn"]) != known.checkin:
                 return f"task {known.id} showed life"
         seen = {_tree(sender) for sender in self._world.snapshot.processes.senders}
         if any(sender.port == session.port and _tree(sender) not in seen for sender in read_processes().senders):
@@ -263,13 +263,3 @@ class _Guard:
 def _tree(sender: Sender) -> Optional[Tuple[int, int]]:
     first = first_process(sender)
     return None if first is None else (first.pid, first.start)
-
-
-def _seconds(text: str) -> Optional[float]:
-    import calendar
-    import time
-
-    try:
-        return float(calendar.timegm(time.strptime(text[:19], "%Y-%m-%d %H:%M:%S")))
-    except ValueError:
-        return None  # a zero date: the task never checked in

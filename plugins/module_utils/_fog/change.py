@@ -27,6 +27,8 @@ from .._steps import DONE, FAILED, PLANNED, Result, Step, changed, diff
 from .failure import Failure
 from .options import Options
 from .plan import Plan, plan_interface, plan_reset, plan_service
+from .plan_daemon import RESTART_GATE
+from .plan_records import AUTO
 from .run import Look, as_dicts, begin, look
 from .snapshot import Snapshot
 
@@ -36,7 +38,6 @@ if TYPE_CHECKING:
 Tell = Callable[[str], None]
 Planner = Callable[[Snapshot], Plan]
 
-RESTART_GATE = "fog_multicast_allow_restart"
 # Which of fog_storage_iface's four things a finding says is wrong.
 _WRONG = {
     "fog.interface.record_stale": "record",
@@ -68,19 +69,29 @@ def storage_iface(params: Mapping[str, Any], check_mode: bool, tell: Tell) -> Di
     from .view import interfaces
 
     def planner(snapshot: Snapshot) -> Plan:
-        return plan_interface(
-            snapshot,
-            node=params["node"],
-            interface=params["interface"],
-            address=params["address"],
-            master=params["master"],
-            update_settings=params["update_settings"],
+        names = [node.name for node in snapshot.database.nodes]
+        present = [interface.name for interface in snapshot.network.interfaces]
+        wrong = (
+            params["node"] not in [None, *names]
+            or params["interface"] not in [AUTO, *present]
+            or params["address"] not in [None, *snapshot.network.local_addresses]
+        )
+        return _possible(
+            wrong,
+            plan_interface(
+                snapshot,
+                node=params["node"],
+                interface=params["interface"],
+                address=params["address"],
+                master=params["master"],
+                update_settings=params["update_settings"],
+            ),
         )
 
     done = _rows(params, check_mode, tell, planner, lambda snapshot: frozenset())
     three = interfaces(done.after.snapshot, params["node"])
     wrong = {_WRONG[finding.id] for finding in done.before.findings if finding.id in _WRONG}
-    return _finish(
+    return _finish_rows(
         done,
         node=three["node"],
         configured_interface=three["configured"],
@@ -96,13 +107,17 @@ def reset(params: Mapping[str, Any], check_mode: bool, tell: Tell) -> Dict[str, 
         return _restore(params, check_mode, tell)
 
     def planner(snapshot: Snapshot) -> Plan:
-        return plan_reset(
-            snapshot,
-            scope=params["scope"],
-            sessions=tuple(params["sessions"]),
-            stale_after=params["stale_after"],
-            method=params["method"],
-            end_senders=params["end_senders"],
+        unknown = set(params["sessions"]) - {session.id for session in snapshot.database.sessions}
+        return _possible(
+            bool(unknown),
+            plan_reset(
+                snapshot,
+                scope=params["scope"],
+                sessions=tuple(params["sessions"]),
+                stale_after=params["stale_after"],
+                method=params["method"],
+                end_senders=params["end_senders"],
+            ),
         )
 
     def touched(snapshot: Snapshot) -> FrozenSet[int]:
@@ -147,6 +162,13 @@ def serve(params: Mapping[str, Any], check_mode: bool, _tell: Tell) -> Dict[str,
         after=service(after.snapshot),
         evidence=evidence,
     )
+
+
+def _possible(wrong: bool, plan: Plan) -> Plan:
+    """The plan. :raises Failure: nothing may be done because the options name what is not there."""
+    if wrong and plan.refusal:
+        raise Failure(plan.refusal)
+    return plan
 
 
 def _rows(
@@ -230,7 +252,7 @@ def _locked(
 
 def _finish_reset(done: Done) -> Dict[str, Any]:
     steps = [result.step for result in done.results if result.outcome in (DONE, PLANNED)]
-    return _finish(
+    return _finish_rows(
         done,
         sessions=_targets(steps, "session", "msID"),
         tasks=_targets(steps, "task", "taskID"),
@@ -243,6 +265,10 @@ def _targets(steps: Sequence[Step], noun: str, key: str) -> List[Any]:
     return [step.target[key] for step in steps if step.kind.split(".")[0] == noun]
 
 
+def _finish_rows(done: Done, **more: Any) -> Dict[str, Any]:
+    return _finish(done, backup_file=done.backup_file, waited_for_lock=done.waited, lock_holder=done.holder, **more)
+
+
 def _finish(done: Done, **more: Any) -> Dict[str, Any]:
     """The part of the result that all changing modules share. :raises Failure: a step failed; with all of it."""
     result = {
@@ -253,9 +279,6 @@ def _finish(done: Done, **more: Any) -> Dict[str, Any]:
         "findings_before": as_dicts(done.before.findings),
         "refused": done.plan.refusal,
         "notes": list(done.plan.notes),
-        "backup_file": done.backup_file,
-        "waited_for_lock": done.waited,
-        "lock_holder": done.holder,
     }  # type: Dict[str, Any]
     result.update(more)
     failed = [one for one in done.results if one.outcome == FAILED]

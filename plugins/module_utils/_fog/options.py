@@ -77,8 +77,8 @@ def read_options(params: Mapping[str, Any]) -> Options:
     else:
         settings, found = read_settings(path)
     if own_file:
-        # Empty means: what the option file says.
-        found = Credentials(host="", port=0, database="", source=given["config_file"])
+        # What is left out is what the option file says.
+        found = Credentials(database="", source=given["config_file"])
     if "host" in given and "unix_socket" not in given:
         found = found._replace(unix_socket=None)
     return Options(settings, found._replace(**given))

@@ -38,6 +38,11 @@ def fog(snapshot: Snapshot) -> Dict[str, Any]:
         "database": database.endpoint,
         "server": database.server,
         "install_type": snapshot.settings.install_type,
+        "udp_sender": {
+            "path": snapshot.release.udp_sender,
+            "runs": snapshot.release.udp_sender_runs,
+            "found": list(snapshot.release.udp_sender_found),
+        },
     }
 
 
