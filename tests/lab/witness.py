@@ -24,7 +24,7 @@ class State(NamedTuple):
 
 
 def _sql(server: Host, text: str) -> list[list[str]]:
-    done = server.run(["mysql", "--batch", "--skip-column-names", "fog"], input=text, check=False)
+    done = server.run(["mariadb", "--batch", "--skip-column-names", "fog"], input=text, check=False)
     return [line.split("\t") for line in done.stdout.splitlines()]
 
 
@@ -33,7 +33,8 @@ def checksums(server: Host) -> dict[str, str]:
     names = [row[0] for row in _sql(server, _TABLES)]
     if not names:
         return {}
-    return {row[0]: row[1] for row in _sql(server, "CHECKSUM TABLE " + ", ".join(f"`{name}`" for name in names))}
+    found = _sql(server, "CHECKSUM TABLE " + ", ".join(f"`{name}`" for name in names))
+    return {row[0].removeprefix("fog."): row[1] for row in found}
 
 
 def state(host: Host, server: Host) -> State:
