@@ -8,6 +8,7 @@ import hashlib
 import importlib
 import os
 import subprocess
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from tests.lab.mounts import mounts
 _FOG = Path(__file__).parent / "fog"
 _TEMPORARY = ".new"
 _PARALLEL = 2
+_KEEP_SECONDS = 86400
 
 
 def _fog_hash() -> str:
@@ -61,10 +63,14 @@ class ImageStore:
 
     def ensure(self, suites: Iterable[str]) -> None:
         """Build what is not there yet, two suites at a time. Raises image.ImageError."""
-        todo = [suite for suite in dict.fromkeys(suites) if not all(path.is_dir() for path in self.lowers(suite))]
+        wanted = list(dict.fromkeys(suites))
+        todo = [suite for suite in wanted if not all(path.is_dir() for path in self.lowers(suite))]
         with ThreadPoolExecutor(_PARALLEL) as pool:
             for done in [pool.submit(self._build, suite) for suite in todo]:
                 done.result()
+        for path in (path for suite in wanted for path in self.lowers(suite)):
+            # The time of last use, for prune.
+            os.utime(path)
 
     def _build(self, suite: str) -> None:
         self._once(self.base(suite), f"image {suite}", lambda new, step: image.build(new, suite, step))
@@ -130,7 +136,7 @@ class ImageStore:
                     self._discard(lock.with_name(lock.name.removesuffix(".lock") + _TEMPORARY))
 
     def prune(self, suites: Sequence[str]) -> None:
-        """Remove images of former recipes that no lab has mounted."""
+        """Remove images of former recipes that no lab has mounted or used for a day."""
         current = {path.name for suite in suites for path in self.lowers(suite)}
         with locked(self.folder / "in-use.lock", wait=False) as free:
             if not free:
@@ -138,8 +144,10 @@ class ImageStore:
             used = [option for mount in mounts() for option in mount.options if option.startswith("lowerdir=")]
             for path in sorted(self.folder.glob("*")):
                 suite = path.name.partition("-")[0]
-                plain = path.is_dir() and _TEMPORARY not in path.name
-                if plain and suite in suites and path.name not in current and not any(str(path) in use for use in used):
+                if suite not in suites or path.name in current or not path.is_dir() or _TEMPORARY in path.name:
+                    continue
+                idle = time.time() - path.stat().st_mtime
+                if idle > _KEEP_SECONDS and not any(str(path) in use for use in used):
                     with self.progress.step(f"removing the outdated image {path.name}"):
                         image.delete_tree(path)
 

@@ -499,6 +499,22 @@ def test_an_image_changes_with_every_file_of_the_fog_part(tmp_path: Path, monkey
     assert len(hashes) == 5
 
 
+def test_outdated_images_go_after_a_day_without_use(images: store.ImageStore) -> None:
+    old, recent = images.folder / "bookworm-old", images.folder / "bookworm-recent"
+    current = images.base("bookworm")
+    for path in (old, recent, current):
+        path.mkdir(parents=True)
+    for path in (old, current):
+        os.utime(path, (0, 0))
+    with images.in_use():
+        images.prune(["bookworm"])
+        assert old.exists()
+    images.prune(["bookworm"])
+    assert not old.exists()
+    assert recent.exists()
+    assert current.exists()
+
+
 @pytest.mark.lab
 def test_a_killed_builder_is_cleaned_up_after(able: None, images: store.ImageStore) -> None:
     lower = images.folder / "base"
