@@ -64,6 +64,11 @@ verdicts:
   returned: always
   type: dict
   sample: {"fog1": ""}
+in_order:
+  description: Whether no host needs a person, failed or is unreachable.
+  returned: always
+  type: bool
+  sample: true
 summary:
   description: How many hosts have each of the six outcomes.
   returned: always

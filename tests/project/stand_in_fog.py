@@ -1,13 +1,15 @@
 #!/usr/bin/python
 """Stand-in for the four FOG modules: the playbooks' own logic is tested without a FOG host.
 
-It is copied under each module's name. Its host is a JSON file, given as fog_settings: ``findings``, what the info module
-returns beside them (``info``), what each changing module cures and tells (``modules``), ``fail`` (module to message) and
-``missing_libraries``. Every call is appended to ``calls``; check mode changes nothing else.
+It is copied under each module's name. Its host is a JSON file, given as fog_settings: ``findings``, what the info
+module returns beside them (``info``), what each changing module cures and tells (``modules``), ``fail`` (module to
+message) and ``missing_libraries``. Every call is appended to ``calls``; check mode changes nothing else. What it does
+not know, an option or a module without an entry in ``modules``, makes it fail.
 """
 
 import json
 import os
+from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.imaging.multicast.plugins.module_utils._fog.options import connection_spec
@@ -26,7 +28,7 @@ OWN = {
         "allow_restart": {"type": "bool", "default": False},
         "restart": {"type": "bool", "default": False},
     },
-}
+}  # type: Dict[str, Dict[str, Any]]
 
 
 def main():

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -112,7 +111,7 @@ class Run:
     def __init__(self, code: int, output: str, report: Path) -> None:
         self.code = code
         self.output = output
-        self.report = json.loads(report.read_text()) if report.exists() else None
+        self.report: Any = json.loads(report.read_text()) if report.exists() else None
 
     @property
     def outcomes(self) -> dict[str, str]:

@@ -20,7 +20,9 @@ INFO = finding("fog.node.disabled", "storage node B", "Disabled.", severity="inf
 
 def step(outcome, kind="session.cancel", found="fog.session.stale", gate=None, detail=""):
     """A step as a module's result tells of it."""
-    return Result(Step(kind, f"do {kind}", {"msID": 3}, {"msState": 3}, {"msState": 5}, found, gate), outcome, detail).as_dict()
+    return Result(
+        Step(kind, f"do {kind}", {"msID": 3}, {"msState": 3}, {"msState": 5}, found, gate), outcome, detail
+    ).as_dict()
 
 
 def test_every_outcome_stands_in_the_contract():
@@ -108,7 +110,11 @@ def test_outcome_of_a_run_that_only_looked(before, gates, expected):
 def every_case():
     """Every mode, every set of findings before and after, and every pair of steps."""
     findings = [[], [INFO], [STALE], [IMAGE], [GATED], [STALE, IMAGE]]
-    steps = [[]] + [[step(one)] for one in OUTCOMES] + [[step(a), step(b)] for a, b in itertools.product(OUTCOMES, OUTCOMES)]
+    steps = (
+        [[]]
+        + [[step(one)] for one in OUTCOMES]
+        + [[step(a), step(b)] for a, b in itertools.product(OUTCOMES, OUTCOMES)]
+    )
     return itertools.product(("looked", "checked", "acted"), findings, findings, steps)
 
 
@@ -225,14 +231,18 @@ def test_a_host_that_could_not_be_looked_at_failed():
 
 def test_a_module_that_failed_tells_its_steps_and_why():
     done = step("done")
-    host = read({"findings": [STALE], "repair": repair([task({"failed": True, "msg": "disk full", "steps": [done]})], [STALE])})
+    host = read(
+        {"findings": [STALE], "repair": repair([task({"failed": True, "msg": "disk full", "steps": [done]})], [STALE])}
+    )
     assert host.outcome == "failed"
     assert host.steps[0] == done
     assert (host.steps[1]["kind"], host.steps[1]["detail"]) == ("fog_multicast_reset", "disk full")
 
 
 def test_a_step_that_failed_is_told_once():
-    host = read({"findings": [STALE], "repair": repair([task({"failed": True, "msg": "x", "steps": [step("failed")]})])})
+    host = read(
+        {"findings": [STALE], "repair": repair([task({"failed": True, "msg": "x", "steps": [step("failed")]})])}
+    )
     assert host.steps == (step("failed"),)
 
 
@@ -256,7 +266,9 @@ def test_the_guard_is_a_blocked_step():
     assert _report.details(host)[-1] == "  blocked: repair the host: 3 of 4 hosts look broken"
 
 
-@pytest.mark.parametrize(("check_mode", "became", "outcome"), [(False, "done", "repaired"), (True, "planned", "would_repair")])
+@pytest.mark.parametrize(
+    ("check_mode", "became", "outcome"), [(False, "done", "repaired"), (True, "planned", "would_repair")]
+)
 def test_a_task_of_ansibles_own_is_a_step_when_it_changed_something(check_mode, became, outcome):
     link = task({"changed": True}, kind="sender.link", finding="fog.sender.missing_binary")
     host = read({"findings": [STALE], "repair": repair([link, task({"changed": False})], [])}, check_mode)

@@ -1,0 +1,117 @@
+# Copyright: (c) imaging.multicast contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The action plugin of the report."""
+
+import json
+import os
+import stat
+from datetime import datetime
+
+import pytest
+from ansible import constants as C
+from ansible.errors import AnsibleError
+from ansible_collections.imaging.multicast.plugins.action import multicast_summary
+from ansible_collections.imaging.multicast.plugins.action.multicast_summary import ActionModule
+
+SILENT = {"show": False}
+
+
+class Screen:
+    """Stands for Ansible's display."""
+
+    def __init__(self):
+        self.lines = []
+
+    def display(self, line, color=None):
+        self.lines.append((line, color))
+
+
+@pytest.fixture
+def screen(monkeypatch):
+    made = Screen()
+    monkeypatch.setattr(multicast_summary, "Display", lambda: made)
+    return made
+
+
+def test_every_host_of_the_play_has_an_outcome(run_action, hosts, screen):
+    result = run_action(ActionModule, SILENT, hosts)
+    assert result["outcomes"] == {
+        "good": "healthy",
+        "stale": "would_repair",
+        "masters": "needs_person",
+        "lost": "failed",
+    }
+    assert result["verdicts"]["good"] == ""
+    assert result["verdicts"]["masters"] == "needs a person: fog.node.many_masters: Two masters."
+    assert (result["changed"], result["in_order"], result["report_file"]) == (False, False, None)
+    assert screen.lines == []
+
+
+def test_a_fleet_in_order(run_action, hosts):
+    del hosts["masters"], hosts["lost"]
+    assert run_action(ActionModule, SILENT, hosts)["in_order"] is True
+
+
+@pytest.mark.parametrize(
+    ("value", "outcome"), [(True, "would_repair"), ("yes", "would_repair"), ("no", "needs_person")]
+)
+def test_consent_is_read_from_the_hosts_own_variables(run_action, hosts, value, outcome):
+    hosts["masters"]["fog_multicast_master"] = value
+    assert run_action(ActionModule, SILENT, hosts)["outcomes"]["masters"] == outcome
+
+
+@pytest.mark.parametrize(("check_mode", "outcome"), [(False, "repaired"), (True, "would_repair")])
+def test_check_mode_is_told_apart(run_action, hosts, check_mode, outcome):
+    link = {"kind": "sender.link", "what": "link udp-sender", "result": {"changed": True}}
+    verified = dict(findings=[]) if not check_mode else {}
+    hosts["stale"]["fog_multicast_result"]["repair"] = {"tasks": [link], "verified": verified, "refused": ""}
+    assert run_action(ActionModule, SILENT, hosts, check_mode)["outcomes"]["stale"] == outcome
+
+
+def test_the_recap_line_is_the_last_of_the_table(run_action, hosts, screen):
+    run_action(ActionModule, {}, hosts)
+    lines = [line for line, _colour in screen.lines]
+    assert lines[0].startswith("host ")
+    assert [line.split()[0] for line in lines[1:5]] == list(hosts)
+    assert "    set:    fog_multicast_master: true" in lines
+    assert lines[-1] == (
+        "fleet 4 | healthy 1 | repaired 0 | would repair 1 | needs a person 1 | failed 1 | unreachable 0"
+    )
+    colours = [colour for _line, colour in screen.lines]
+    assert colours[:5] == [None, C.COLOR_OK, C.COLOR_CHANGED, C.COLOR_ERROR, C.COLOR_ERROR]
+    assert colours[-1] is None
+
+
+def test_the_report_is_written(run_action, hosts, tmp_path, screen):
+    folder = tmp_path / "new" / "report"
+    result = run_action(ActionModule, {"report_dir": str(folder)}, hosts)
+    assert result["report_file"] == str(folder / "report.json")
+    assert [path.name for path in folder.iterdir()] == ["report.json"]
+    assert stat.S_IMODE((folder / "report.json").stat().st_mode) == 0o644
+    report = json.loads((folder / "report.json").read_text())
+    assert report["summary"] == result["summary"]
+    assert report["hosts"]["stale"]["before"][0]["id"] == "fog.session.stale"
+    assert datetime.fromisoformat(report["generated"]).tzinfo is not None
+
+
+def test_a_report_that_cannot_be_finished_leaves_the_old_one(run_action, hosts, tmp_path, monkeypatch, screen):
+    (tmp_path / "report.json").write_text("old")
+
+    def full(_handle):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    result = run_action(ActionModule, {"report_dir": str(tmp_path)}, hosts)
+    assert result["failed"] is True
+    assert "No space left on device" in result["msg"]
+    assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
+    assert (tmp_path / "report.json").read_text() == "old"
+    # The table is there all the same.
+    assert screen.lines[-1][0].startswith("fleet 4 |")
+
+
+def test_unknown_options_are_refused(run_action):
+    with pytest.raises(AnsibleError, match="colour"):
+        run_action(ActionModule, {"colour": True}, {})
