@@ -9,13 +9,13 @@ not know, an option or a module without an entry in ``modules``, makes it fail.
 
 import json
 import os
-from typing import Any, Dict
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.imaging.multicast.plugins.module_utils._fog.options import connection_spec
 
 NAME = "STAND_IN"
-OWN = {
+OWN: dict[str, dict[str, Any]] = {
     "fog_multicast_info": {},
     "fog_storage_iface": {
         "node": {"type": "str"},
@@ -28,7 +28,7 @@ OWN = {
         "allow_restart": {"type": "bool", "default": False},
         "restart": {"type": "bool", "default": False},
     },
-}  # type: Dict[str, Dict[str, Any]]
+}
 
 
 def main():

@@ -18,6 +18,9 @@ FOG_MODULES = ("fog_multicast_info", "fog_storage_iface", "fog_multicast_reset",
 STAND_IN = Path(__file__).with_name("stand_in_fog.py")
 PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
 INFO, IFACE, RESET, SERVICE = FOG_MODULES
+
+pytestmark = pytest.mark.slow
+
 #: Nothing listens there.
 DEAD = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1}
 
