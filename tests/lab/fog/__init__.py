@@ -77,17 +77,29 @@ def finish(host: Host, fleet: Fleet) -> None:
         # Left in place it would undo a fault whenever MariaDB starts again.
         host.remove(_SEED_CONFIG)
         host.remove(_SEED_FILE)
+    else:
+        server = fleet[host.spec.database]
+        sql = database.Sql(host, login=files.database_login(host.spec, server))
+        sql.batch(*((line,) for line in database.registration(host.spec, server, fleet)))
+        # Unknown to its database until now, the daemon may wait for a node; it reads the nodes at its start.
+        if any("Interface not ready" in line for line in log(host)[-1:]):
+            host.run(["systemctl", "restart", layout.UNIT])
     _wait_serving(host)
 
 
 def reset_host(lab: Laboratory, host: Host) -> None:
     """Put a FOG host back to healthy after faults, without a reboot: database, files, network, senders, service.
 
-    The whole database that the host uses starts anew, its users too. Raises HostError.
+    The whole database that the host uses starts anew, its users too, and so do the daemons of other hosts that use it.
+    Raises HostError.
     """
     server = database_server(lab, host)
     fleet = lab.fleet
     host.run(["systemctl", "stop", layout.UNIT])
+    # The tables would go away under their feet, and the ids they remember begin anew.
+    others = _others_of(lab, host)
+    for other in others:
+        other.run(["systemctl", "stop", layout.UNIT])
     use_systemd(host)
     processes.kill_senders(host)
     nic.reset(host)
@@ -97,7 +109,17 @@ def reset_host(lab: Laboratory, host: Host) -> None:
     database.script(server, database.fresh(server.spec, fleet))
     host.run(["systemctl", "reset-failed", layout.UNIT], check=False)
     host.run(["systemctl", "start", layout.UNIT])
-    _wait_serving(host)
+    for other in others:
+        other.run(["systemctl", "start", layout.UNIT])
+    for each in (*others, host):
+        _wait_serving(each)
+
+
+def _others_of(lab: Laboratory, host: Host) -> list[Host]:
+    """The other hosts of the lab with a running daemon that uses the same database."""
+    names = [spec.name for spec in lab.fleet.values() if spec.database == host.spec.database and spec.name != host.name]
+    others = [lab.host(name) for name in names]
+    return [other for other in others if other.running and processes.daemon(other) is not None]
 
 
 def _write_files(host: Host, fleet: Fleet) -> None:

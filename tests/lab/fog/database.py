@@ -1,4 +1,4 @@
-"""SQL on the FOG database of a lab host, run inside the host as MariaDB's root over its socket."""
+"""SQL on the FOG databases of the lab, and the rows they start with."""
 
 import json
 from collections.abc import Mapping
@@ -16,27 +16,36 @@ _RUNNER = """
 import json, pymysql, sys
 from pymysql.cursors import DictCursor
 job = json.load(sys.stdin)
-link = pymysql.connect(unix_socket="/run/mysqld/mysqld.sock", user="root", database=job["database"], charset="utf8mb4",
-                       autocommit=True, cursorclass=DictCursor, init_command="SET SESSION sql_mode=''")
+link = pymysql.connect(**job["login"], database=job["database"], charset="utf8mb4", autocommit=True,
+                       cursorclass=DictCursor, init_command="SET SESSION sql_mode=''")
 results = []
 with link.cursor() as cursor:
     for statement, values in job["statements"]:
-        cursor.execute(statement, values)
+        cursor.execute(statement, values or None)
         results.append([cursor.lastrowid, list(cursor.fetchall())])
 print(json.dumps(results, default=str))
 """
 
 
 class Sql:
-    """The FOG database on ``server``. Every method raises HostError with MariaDB's message when it fails."""
+    """A database as seen from the host ``server``: by default its own FOG database, as MariaDB's root.
 
-    def __init__(self, server: Host, database: str = layout.DATABASE) -> None:
+    ``login`` (host, user, password) reaches another host's. Every method raises HostError with MariaDB's message when
+    it fails.
+    """
+
+    def __init__(self, server: Host, database: str = layout.DATABASE, login: Mapping[str, str] | None = None) -> None:
         self.server = server
         self.database = database
+        self._login = login or {"unix_socket": "/run/mysqld/mysqld.sock", "user": "root"}
 
     def batch(self, *statements: tuple[Any, ...]) -> list[tuple[int, list[Row]]]:
         """Run ``(statement, value...)`` one after the other; the last inserted id and the rows of each."""
-        job = {"database": self.database, "statements": [[first, rest] for first, *rest in statements]}
+        job = {
+            "login": self._login,
+            "database": self.database,
+            "statements": [[first, rest] for first, *rest in statements],
+        }
         done = self.server.run(["python3", "-c", _RUNNER], input=json.dumps(job))
         return [(number, rows) for number, rows in json.loads(done.stdout)]
 
@@ -126,15 +135,28 @@ def seed(server: HostSpec, fleet: Fleet) -> str:
     lines = [f"USE {layout.DATABASE};"]
     lines += [_statement("REPLACE INTO nfsGroups", ngID=id, ngName=name, ngDesc="") for name, id in numbers.items()]
     for number, spec in enumerate(members(server, fleet), start=1):
-        lines.append(_member(number, spec, numbers.get(spec.group, 1)))
+        row = _member(spec, numbers.get(spec.group, 1))
+        lines.append(_statement("REPLACE INTO nfsGroupMembers", ngmID=number, **row))
     for image, group in images(server, fleet).items():
-        lines += _image(image, group)
+        lines += _image("REPLACE INTO", image, group)
     lines += [_client(number) for number in range(1, _CLIENTS + 1)]
     lines += [_setting("FOG_WEB_HOST", server.address), _setting("MULTICASTSLEEPTIME", str(_SLEEP))]
     lines += _users(server)
     if tuple(int(part) for part in server.fog_version.split(".")) >= _SENDER_COLUMNS_SINCE:
         lines += [f"ALTER TABLE multicastSessions ADD COLUMN IF NOT EXISTS {column};" for column in _SENDER_COLUMNS]
     return "\n".join([*lines, ""])
+
+
+def registration(spec: HostSpec, server: HostSpec, fleet: Fleet) -> list[str]:
+    """SQL with which a storage node enters itself in the database of a server that did not know of it yet."""
+    group = groups(server, fleet)[spec.group]
+    lines = [
+        _statement("INSERT IGNORE INTO nfsGroups", ngID=group, ngName=spec.group, ngDesc=""),
+        _statement("INSERT IGNORE INTO nfsGroupMembers", **_member(spec, group)),
+    ]
+    if group > 1:
+        lines += _image("INSERT IGNORE INTO", group_image(spec.group, group), group)
+    return lines
 
 
 # Rows of FOG's hosts table: computers to image.
@@ -150,34 +172,32 @@ _SENDER_COLUMNS = (
 _ZERO_DATE = "0000-00-00 00:00:00"
 
 
-def _member(number: int, spec: HostSpec, group: int) -> str:
-    return _statement(
-        "REPLACE INTO nfsGroupMembers",
-        ngmID=number,
-        ngmMemberName=layout.member_name(spec),
-        ngmMemberDescription="",
-        ngmIsMasterNode="1" if spec.kind in ("fog_server", "storage_master") else "",
-        ngmGroupID=group,
-        ngmRootPath=layout.IMAGES,
-        ngmSSLPath="/opt/fog/snapins/ssl",
-        ngmFTPPath=layout.IMAGES,
-        ngmSnapinPath="/opt/fog/snapins",
-        ngmIsEnabled="1",
-        ngmHostname=spec.address,
-        ngmMaxClients=10,
-        ngmBandwidthLimit=0,
-        ngmUser="fogproject",
-        ngmPass=layout.secret(spec.name, "node"),
-        ngmKey="",
-        ngmInterface=layout.NIC,
-        ngmGraphEnabled="1",
-        ngmWebroot="/fog/",
-    )
+def _member(spec: HostSpec, group: int) -> dict[str, str | int]:
+    return {
+        "ngmMemberName": layout.member_name(spec),
+        "ngmMemberDescription": "",
+        "ngmIsMasterNode": "1" if spec.kind in ("fog_server", "storage_master") else "",
+        "ngmGroupID": group,
+        "ngmRootPath": layout.IMAGES,
+        "ngmSSLPath": "/opt/fog/snapins/ssl",
+        "ngmFTPPath": layout.IMAGES,
+        "ngmSnapinPath": "/opt/fog/snapins",
+        "ngmIsEnabled": "1",
+        "ngmHostname": spec.address,
+        "ngmMaxClients": 10,
+        "ngmBandwidthLimit": 0,
+        "ngmUser": "fogproject",
+        "ngmPass": layout.secret(spec.name, "node"),
+        "ngmKey": "",
+        "ngmInterface": layout.NIC,
+        "ngmGraphEnabled": "1",
+        "ngmWebroot": "/fog/",
+    }
 
 
-def _image(image: layout.Image, group: int) -> list[str]:
+def _image(verb: str, image: layout.Image, group: int) -> list[str]:
     row = _statement(
-        "REPLACE INTO images",
+        f"{verb} images",
         imageID=image.id,
         imageName=image.name,
         imageDesc="",
@@ -193,7 +213,7 @@ def _image(image: layout.Image, group: int) -> list[str]:
         imageLastDeploy=_ZERO_DATE,
     )
     association = _statement(
-        "REPLACE INTO imageGroupAssoc", igaID=image.id, igaImageID=image.id, igaStorageGroupID=group, igaPrimary="1"
+        f"{verb} imageGroupAssoc", igaID=image.id, igaImageID=image.id, igaStorageGroupID=group, igaPrimary="1"
     )
     return [row, association]
 

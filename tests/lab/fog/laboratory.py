@@ -1,6 +1,6 @@
 """What the FOG part needs to know of a lab."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Protocol
 
 from tests.lab.fleet import HostSpec
@@ -17,12 +17,13 @@ class Laboratory(Protocol):
     def host(self, name: str) -> Host:
         """The host of this name."""
 
-    def hosts(self) -> Sequence[Host]:
-        """All its hosts."""
+    @property
+    def hosts(self) -> Mapping[str, Host]:
+        """All its hosts by name."""
 
 
 def database_server(lab: Laboratory, host: Host) -> Host:
     """The host with the FOG database that ``host`` uses. Raises HostError when it uses none."""
     if not host.spec.database:
         raise HostError(f"{host.name} is a {host.spec.kind} and uses no FOG database")
-    return lab.host(host.spec.database)
+    return lab.hosts[host.spec.database]

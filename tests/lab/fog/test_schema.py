@@ -22,10 +22,11 @@ SELECT table_name AS t, column_name AS c, ordinal_position AS position, column_t
 column_default AS value, extra FROM information_schema.columns WHERE table_schema = %s ORDER BY t, position
 """
 ENGINES = "SELECT table_name AS t, engine FROM information_schema.tables WHERE table_schema = %s"
+# FOG has some keys twice, once unique and once not.
 KEYS = """
-SELECT DISTINCT t, words, non_unique FROM (SELECT table_name AS t, index_name, non_unique,
+SELECT t, words, MIN(non_unique) AS non_unique FROM (SELECT table_name AS t, index_name, non_unique,
 GROUP_CONCAT(column_name ORDER BY seq_in_index) AS words FROM information_schema.statistics WHERE table_schema = %s
-GROUP BY table_name, index_name, non_unique) AS indices ORDER BY t, words
+GROUP BY table_name, index_name, non_unique) AS indices GROUP BY t, words ORDER BY t, words
 """
 
 
