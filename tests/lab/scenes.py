@@ -8,7 +8,7 @@ from tests.lab.fog import Session, age_session, layout, processes, queue_session
 from tests.lab.fog.database import Row, Sql
 from tests.lab.fog.faults import LONG_AGO
 from tests.lab.fog.service import log_shows
-from tests.lab.fog.sessions import age_logs
+from tests.lab.fog.sessions import Receiver, age_logs, receive
 from tests.lab.host import Host
 
 ACTIVE = (0, 1, 2, 3)
@@ -46,6 +46,21 @@ def held_daemon(host: Host) -> Iterator[None]:
     finally:
         if processes.child(host) is not None:
             processes.send_signal(host, child.pid, signal.SIGCONT)
+
+
+@contextmanager
+def receiving(client: Host, session: Session) -> Iterator[Receiver]:
+    """A client that receives a session for real; ended afterwards when it still waits."""
+    receiver = receive(client, session)
+    try:
+        yield receiver
+    finally:
+        receiver.stop()
+
+
+def sender_ids(host: Host, port: int) -> list[int]:
+    """Process ids of the sender of a port, the shell first."""
+    return [process.pid for process in processes.senders(host, port)]
 
 
 def session_row(server: Host, session: Session) -> Row | None:
