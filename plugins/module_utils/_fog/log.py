@@ -269,16 +269,20 @@ def _tail(path: str, limit: int, errors: List[str]) -> Optional[_Tail]:
         if error.errno != errno.ENOENT:
             errors.append(f"{path} cannot be read ({error.strerror or error}).")
         return None
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
             errors.append(f"{path} is no regular file.")
             return None
         start = max(0, found.st_size - limit)
         # One byte more, to know whether the tail begins with a line.
-        file.seek(max(0, start - 1))
-        data = file.read(limit + (1 if start else 0))
+        data = os.pread(descriptor, limit + 1, max(0, start - 1))
         found = os.fstat(descriptor)
+    except OSError as error:
+        errors.append(f"{path} cannot be read ({error.strerror or error}).")
+        return None
+    finally:
+        os.close(descriptor)
     if start:
         data = data[data.find(b"\n") + 1 :] if b"\n" in data else b""
     return _Tail(data.decode("utf-8", "replace"), found.st_size, found.st_mtime)

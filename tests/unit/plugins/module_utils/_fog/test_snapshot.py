@@ -1,0 +1,189 @@
+# Copyright: (c) imaging.multicast contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The observe room: what it asks whom, and what becomes of failures."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+from ansible_collections.imaging.multicast.plugins.module_utils._fog import database, snapshot
+from ansible_collections.imaging.multicast.plugins.module_utils._fog.log import Logs
+from ansible_collections.imaging.multicast.plugins.module_utils._fog.network import Address, Interface, Network
+from ansible_collections.imaging.multicast.plugins.module_utils._fog.processes import Process, Processes
+from ansible_collections.imaging.multicast.plugins.module_utils._fog.service import ABSENT
+from ansible_collections.imaging.multicast.plugins.module_utils._fog.settings import Credentials, Release, Settings
+
+SECRET = "s3cr3t-of-the-test"
+LOGIN = Credentials(host="10.0.0.9", user="fogmaster", password=SECRET)
+FOUND = Settings("/opt/fog/.fogsettings", "N", "eth0", "10.0.0.1", "fog", "/var/www/html/fog", "/images")
+RELEASE = Release("1.5.9", 270, "/usr/local/sbin/udp-sender", True, ())
+LAN = Network((Interface("eth0", (Address("10.0.0.1", 24),), True, "up", True, False),), ())
+IDLE = database.Database()
+DAEMON = Process(10, 1, 5, "S", 20.0, ("php", "FOGMulticastManager"))
+
+
+def node(number, group=1, master=True, enabled=True, address="10.0.0.1", root="/images/"):
+    return database.Node(number, "node", group, master, enabled, address, address, "eth0", root)
+
+
+def session(number, path, clients=0, group=1):
+    return database.Session(number, "lab", 50000, path, 1, clients, 0, "eth0", None, 3, 0, group)
+
+
+class Connection:
+    def __init__(self, failure=None):
+        self.closed = 0
+        self._failure = failure
+
+    def close(self):
+        self.closed += 1
+        if self._failure:
+            raise self._failure
+
+
+class World:
+    """Readers that answer from memory and write down what they were asked."""
+
+    def __init__(self, read=IDLE, connection=None, refuse=None):
+        self.asked = {}
+        self.connection = connection or Connection()
+        self.read = read
+        self.refuse = refuse
+        self.readers = snapshot.Readers(
+            connect=self.connect,
+            database=self.database,
+            release=lambda settings: self.note("release", settings) or RELEASE,
+            network=lambda: LAN,
+            processes=lambda: Processes((DAEMON,), (), ()),
+            service=lambda daemon: self.note("service", daemon) or ABSENT,
+            logs=self.logs,
+            exists=lambda path: path == "/images/there",
+            clock=lambda: 1795289765.0,
+        )
+
+    def note(self, name, value):
+        self.asked[name] = value
+
+    def connect(self, credentials):
+        self.note("connect", credentials)
+        if self.refuse:
+            raise self.refuse
+        return self.connection
+
+    def database(self, connection):
+        assert connection is self.connection
+        if isinstance(self.read, Exception):
+            raise self.read
+        return self.read
+
+    def logs(self, *arguments):
+        self.note("logs", arguments)
+        return Logs("x", False, None, 0, (), None, {}, "", (), ())
+
+    def observe(self):
+        return snapshot.observe(FOUND, LOGIN, self.readers)
+
+
+def test_everything_is_read_once_and_the_connection_closed():
+    world = World(
+        database.Database(server="10.11", sessions=(session(3, "there"), session(8, "gone")), nodes=(node(1),))
+    )
+    found = world.observe()
+    assert found.time == 1795289765.0
+    assert found.offset == time.localtime(found.time).tm_gmtoff
+    assert found.hostname
+    assert (found.settings, found.release, found.network, found.service) == (FOUND, RELEASE, LAN, ABSENT)
+    assert found.database == world.read._replace(endpoint="fogmaster@10.0.0.9:3306/fog")
+    assert found.missing_images == ("/images/gone",)
+    assert world.connection.closed == 1
+    assert world.asked == {
+        "connect": LOGIN,
+        "release": FOUND,
+        "service": (DAEMON,),
+        # The logs of the newest sessions first: their number is bounded.
+        "logs": ("/opt/fog/log/", "multicast.log", "servicemaster.log", [8, 3]),
+    }
+    assert SECRET not in repr(found)
+
+
+def test_the_settings_say_where_the_logs_are():
+    names = {
+        "SERVICE_LOG_PATH": "/srv/log",
+        "MULTICASTLOGFILENAME": "mc.log",
+        "SERVICEMASTERLOGFILENAME": "master.log",
+    }
+    world = World(database.Database(settings=names))
+    world.observe()
+    assert world.asked["logs"] == ("/srv/log", "mc.log", "master.log", [])
+
+
+def test_a_database_that_cannot_be_reached_is_told_not_raised():
+    world = World(refuse=database.DatabaseError("No answer."))
+    found = world.observe()
+    assert found.database == database.Database(
+        error="No answer.", kind="unreachable", endpoint="fogmaster@10.0.0.9:3306/fog"
+    )
+    assert found.missing_images == ()
+    # Without the database nobody knows which sessions matter: all recent logs are read.
+    assert world.asked["logs"] == ("/opt/fog/log/", "multicast.log", "servicemaster.log", None)
+
+
+def test_a_database_lost_in_the_middle_is_told_and_the_connection_closed():
+    world = World(database.DatabaseError("Not FOG's.", "foreign"), Connection(OSError("gone")))
+    found = world.observe()
+    assert (found.database.error, found.database.kind) == ("Not FOG's.", "foreign")
+    assert world.connection.closed == 1
+
+
+def test_a_missing_library_is_the_callers_to_tell():
+    world = World(refuse=ImportError("No module named 'pymysql'", name="pymysql"))
+    with pytest.raises(ImportError):
+        world.observe()
+
+
+@pytest.mark.parametrize(
+    ("nodes", "sessions", "missing"),
+    [
+        ((node(1),), (session(1, "a"), session(2, "a")), ("/images/a",)),
+        ((node(1, root="/images"),), (session(1, "/a/"),), ("/images/a",)),
+        ((node(1),), (session(1, ""),), ()),
+        ((node(1),), (session(1, "there"),), ()),
+        ((node(1),), (session(1, "a\0b"),), ("/images/a\0b",)),
+        ((node(1, master=False),), (session(1, "a"),), ()),
+        ((node(1, enabled=False),), (session(1, "a"),), ()),
+        ((node(1, address="10.0.0.2"),), (session(1, "a"),), ()),
+        ((node(1, address=""),), (session(1, "a"),), ()),
+        ((node(1),), (session(1, "a", group=2),), ()),
+        # A named session holds the id of a node where others hold that of a group.
+        ((node(7),), (session(1, "a", -2, 7),), ("/images/a",)),
+        ((node(7, group=2), node(1)), (session(1, "a", -2, 1),), ("/images/a",)),
+        ((node(7),), (session(1, "a", -2, 1),), ()),
+        ((node(1), node(2, root="/more")), (session(1, "a"),), ("/images/a", "/more/a")),
+    ],
+)
+def test_missing_images_are_those_of_sessions_served_here(nodes, sessions, missing):
+    def exists(path):
+        if "\0" in path:
+            raise ValueError("embedded null byte")
+        return path == "/images/there"
+
+    read = database.Database(nodes=nodes, sessions=sessions)
+    assert snapshot.missing_images(read, LAN, exists) == missing
+
+
+def test_the_real_readers_stand_behind_it():
+    assert snapshot.READERS.database is database.read_database
+    assert snapshot.READERS.connect is database.connect
+
+
+def test_the_libraries_are_loaded_only_when_they_are_used():
+    code = (
+        "import sys\n"
+        "import ansible_collections.imaging.multicast.plugins.module_utils._fog.snapshot\n"
+        "print([name for name in ('pymysql', 'netifaces', 'yaml', 'ansible') if name in sys.modules])"
+    )
+    code = f"import sys\nsys.path[:] = {sys.path!r}\n{code}"
+    assert subprocess.check_output([sys.executable, "-c", code], stderr=subprocess.STDOUT) == b"[]\n"
