@@ -37,8 +37,9 @@ ADMIN: Mapping[str, Any] = {"login_user": "labadmin", "login_password": layout.s
 
 
 @pytest.fixture
-def fog1(lab: Lab, boot: Boot) -> Iterator[Host]:
-    with borrowed(lab, boot, "fog1") as (host,):
+def fog4(lab: Lab, boot: Boot) -> Iterator[Host]:
+    """A FOG server whose database no other daemon works on."""
+    with borrowed(lab, boot, "fog4") as (host,):
         host.run(["rm", "-rf", BACKUPS])
         yield host
 
@@ -52,8 +53,8 @@ def storage(lab: Lab, boot: Boot) -> Iterator[tuple[Host, Host]]:
 
 @pytest.fixture(scope="module")
 def broken(lab: Lab, boot: Boot) -> Iterator[tuple[Host, Session]]:
-    """fog4 with a stale session, for tests that must not change anything."""
-    with borrowed(lab, boot, "fog4") as (host,):
+    """fog2 with a stale session, for tests that must not change anything."""
+    with borrowed(lab, boot, "fog2") as (host,):
         (session,) = stale(host, host, "stale")
         yield host, session
 
@@ -82,23 +83,23 @@ def checksums(server: Host) -> dict[str, str]:
 # --- live sessions --------------------------------------------------------------------------------------------------
 
 
-def test_a_live_session_is_not_touched_and_its_clients_get_the_image(lab: Lab, boot: Boot, fog1: Host) -> None:
+def test_a_live_session_is_not_touched_and_its_clients_get_the_image(lab: Lab, boot: Boot, fog4: Host) -> None:
     clients = boot("client1", "client2")
-    session = sending(fog1, fog1)
+    session = sending(fog4, fog4)
     with receiving(clients[0], session) as first:
-        age_session(fog1, session, 86400)
-        sender = sender_ids(fog1, session.port)
-        before = checksums(fog1)
+        age_session(fog4, session, 86400)
+        sender = sender_ids(fog4, session.port)
+        before = checksums(fog4)
 
-        result = reset(lab, fog1, stale_after=1)
+        result = reset(lab, fog4, stale_after=1)
 
         assert not result["changed"]
         assert result["steps"] == []
-        assert sender_ids(fog1, session.port) == sender
-        assert checksums(fog1) == before
+        assert sender_ids(fog4, session.port) == sender
+        assert checksums(fog4) == before
         # The sender waited for its second client.
         with receiving(clients[1], session) as second:
-            sums = _sums(fog1)
+            sums = _sums(fog4)
             assert first.wait() == sums
             assert second.wait() == sums
 
@@ -109,81 +110,81 @@ def _sums(host: Host) -> list[str]:
     return [hashlib.sha256((folder / f"d1p{number}.img").read_bytes()).hexdigest() for number in numbers]
 
 
-def test_clients_that_still_write_after_the_sender_ended_are_left(lab: Lab, fog1: Host) -> None:
-    (session,) = stale(fog1, fog1, "writing")
-    check_in(fog1, session)
-    before = checksums(fog1)
+def test_clients_that_still_write_after_the_sender_ended_are_left(lab: Lab, fog4: Host) -> None:
+    (session,) = stale(fog4, fog4, "writing")
+    check_in(fog4, session)
+    before = checksums(fog4)
 
-    result = reset(lab, fog1, stale_after=600)
+    result = reset(lab, fog4, stale_after=600)
 
     assert not result["changed"]
     assert any(f"Session {session.id} is left alone" in note for note in result["notes"])
-    assert checksums(fog1) == before
-    assert states(fog1, session) == (3, [3, 3], 2)
+    assert checksums(fog4) == before
+    assert states(fog4, session) == (3, [3, 3], 2)
 
 
 # --- ending ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_named_session_ends_with_its_sender_and_no_next_file_starts(lab: Lab, boot: Boot, fog1: Host) -> None:
+def test_a_named_session_ends_with_its_sender_and_no_next_file_starts(lab: Lab, boot: Boot, fog4: Host) -> None:
     (client,) = boot("client1")
-    session, other = sending(fog1, fog1, "named"), sending(fog1, fog1, "other")
+    session, other = sending(fog4, fog4, "named"), sending(fog4, fog4, "other")
     with receiving(client, session):
-        sender, others = processes.senders(fog1, session.port), sender_ids(fog1, other.port)
+        sender, others = processes.senders(fog4, session.port), sender_ids(fog4, other.port)
         assert [process.argv[0] == "sh" for process in sender] == [True, False]
-        result = reset(lab, fog1, sessions=[session.id])
-        assert sender_ids(fog1, session.port) == []
+        result = reset(lab, fog4, sessions=[session.id])
+        assert sender_ids(fog4, session.port) == []
     assert (result["sessions"], result["tasks"]) == ([session.id], list(session.tasks))
     assert [ended["pid"] for ended in result["senders_ended"]] == [sender[0].pid]
     assert kinds(result) == ["sender.end", *["task.cancel"] * 2, *["association.delete"] * 2, "session.cancel"]
-    assert_cancelled(fog1, session)
-    said = fog1.read(f"{layout.LOG}.udpcast.{session.id}")
+    assert_cancelled(fog4, session)
+    said = fog4.read(f"{layout.LOG}.udpcast.{session.id}")
     assert said.count("Udp-sender ") == 1, f"the shell started its next file: {said}"
-    assert sender_ids(fog1, other.port) == others
-    assert states(fog1, other) == (3, [1, 1], 2)
+    assert sender_ids(fog4, other.port) == others
+    assert states(fog4, other) == (3, [1, 1], 2)
 
 
-def test_scope_all_ends_every_session_of_this_host(lab: Lab, fog1: Host) -> None:
-    sessions = [sending(fog1, fog1, "one"), sending(fog1, fog1, "two")]
-    planned = reset(lab, fog1, "--check", scope="all")
-    assert len(processes.senders(fog1)) == 4
-    result = reset(lab, fog1, scope="all")
+def test_scope_all_ends_every_session_of_this_host(lab: Lab, fog4: Host) -> None:
+    sessions = [sending(fog4, fog4, "one"), sending(fog4, fog4, "two")]
+    planned = reset(lab, fog4, "--check", scope="all")
+    assert len(processes.senders(fog4)) == 4
+    result = reset(lab, fog4, scope="all")
     assert planned["sessions"] == result["sessions"] == [session.id for session in sessions]
-    assert processes.senders(fog1) == []
+    assert processes.senders(fog4) == []
     for session in sessions:
-        assert_cancelled(fog1, session)
-    assert not reset(lab, fog1, scope="all")["changed"]
+        assert_cancelled(fog4, session)
+    assert not reset(lab, fog4, scope="all")["changed"]
 
 
-def test_end_senders_false_leaves_the_sender(lab: Lab, fog1: Host) -> None:
-    session = sending(fog1, fog1)
-    sender = sender_ids(fog1, session.port)
-    result = reset(lab, fog1, sessions=[session.id], end_senders=False)
+def test_end_senders_false_leaves_the_sender(lab: Lab, fog4: Host) -> None:
+    session = sending(fog4, fog4)
+    sender = sender_ids(fog4, session.port)
+    result = reset(lab, fog4, sessions=[session.id], end_senders=False)
     assert result["senders_ended"] == []
-    assert sender_ids(fog1, session.port) == sender
-    assert_cancelled(fog1, session)
+    assert sender_ids(fog4, session.port) == sender
+    assert_cancelled(fog4, session)
 
 
-def test_only_the_exact_port_is_ended(lab: Lab, fog1: Host) -> None:
-    sql = Sql(fog1)
+def test_only_the_exact_port_is_ended(lab: Lab, fog4: Host) -> None:
+    sql = Sql(fog4)
     sql.set("FOG_UDPCAST_STARTINGPORT", "6310")
-    short = sending(fog1, fog1, "short")
+    short = sending(fog4, fog4, "short")
     sql.set("FOG_UDPCAST_STARTINGPORT", "63100")
-    long = sending(fog1, fog1, "long")
+    long = sending(fog4, fog4, "long")
     assert (short.port, long.port) == (6310, 63100)
-    kept = sender_ids(fog1, long.port)
+    kept = sender_ids(fog4, long.port)
     assert len(kept) == 2
 
-    reset(lab, fog1, sessions=[short.id])
+    reset(lab, fog4, sessions=[short.id])
 
-    assert sender_ids(fog1, short.port) == []
-    assert sender_ids(fog1, long.port) == kept
+    assert sender_ids(fog4, short.port) == []
+    assert sender_ids(fog4, long.port) == kept
 
 
-def test_delete_takes_the_rows_of_the_session_and_no_others(lab: Lab, fog1: Host) -> None:
-    (gone,) = stale(fog1, fog1, "gone")
-    live = sending(fog1, fog1, "kept")
-    sql = Sql(fog1)
+def test_delete_takes_the_rows_of_the_session_and_no_others(lab: Lab, fog4: Host) -> None:
+    (gone,) = stale(fog4, fog4, "gone")
+    live = sending(fog4, fog4, "kept")
+    sql = Sql(fog4)
     sql.run(
         "INSERT INTO tasks SELECT NULL, 'unicast', taskCreateTime, taskCheckIn, 7, taskImageID, 1, taskIsDebug,"
         " taskCreateBy, taskForce, taskScheduledStartTime, 1, taskPCT, taskBPM, taskTimeElapsed, taskTimeRemaining,"
@@ -197,45 +198,45 @@ def test_delete_takes_the_rows_of_the_session_and_no_others(lab: Lab, fog1: Host
 
     before = count()
 
-    result = reset(lab, fog1, method="delete")
+    result = reset(lab, fog4, method="delete")
 
     assert result["sessions"] == [gone.id]
-    assert states(fog1, gone) == (None, [], 0)
+    assert states(fog4, gone) == (None, [], 0)
     assert [one - other for one, other in zip(before, count(), strict=True)] == [1, 2, 2]
-    assert states(fog1, live) == (3, [1, 1], 2)
+    assert states(fog4, live) == (3, [1, 1], 2)
 
 
 # --- between look and act -------------------------------------------------------------------------------------------
 
 
-def test_a_session_that_comes_to_life_between_look_and_act_survives(lab: Lab, fog1: Host) -> None:
-    dead, alive = stale(fog1, fog1, "dead", "alive")
-    with held(fog1, "LOCK TABLES tasks READ") as holder:
-        run = start(lab, fog1)
-        waiting(fog1, "UPDATE `tasks`")
+def test_a_session_that_comes_to_life_between_look_and_act_survives(lab: Lab, fog4: Host) -> None:
+    dead, alive = stale(fog4, fog4, "dead", "alive")
+    with held(fog4, "LOCK TABLES tasks READ") as holder:
+        run = start(lab, fog4)
+        waiting(fog4, "UPDATE `tasks`")
         # The module has looked at both sessions and hangs in the first step of the first one.
-        Sql(fog1).run("UPDATE multicastSessions SET msPercent = 7 WHERE msID = %s", alive.id)
+        Sql(fog4).run("UPDATE multicastSessions SET msPercent = 7 WHERE msID = %s", alive.id)
         holder.release()
         result = run.result()
     assert result["sessions"] == [dead.id]
-    assert_cancelled(fog1, dead)
-    assert states(fog1, alive) == (3, [1, 1], 2)
+    assert_cancelled(fog4, dead)
+    assert states(fog4, alive) == (3, [1, 1], 2)
     skipped = [step for step in result["steps"] if step["outcome"] == "skipped"]
     assert [step["kind"] for step in skipped] == [*["task.cancel"] * 2, *["association.delete"] * 2, "session.cancel"]
     assert all(step["detail"] for step in skipped)
 
 
-def test_a_row_that_changed_meanwhile_is_not_written(lab: Lab, fog1: Host) -> None:
-    (session,) = stale(fog1, fog1, "changed")
-    with held_daemon(fog1):
-        with held(fog1, "LOCK TABLES multicastSessionsAssoc READ") as holder:
-            run = start(lab, fog1)
-            waiting(fog1, "DELETE FROM `multicastSessionsAssoc`")
-            Sql(fog1).run("UPDATE multicastSessions SET msState = 1 WHERE msID = %s", session.id)
+def test_a_row_that_changed_meanwhile_is_not_written(lab: Lab, fog4: Host) -> None:
+    (session,) = stale(fog4, fog4, "changed")
+    with held_daemon(fog4):
+        with held(fog4, "LOCK TABLES multicastSessionsAssoc READ") as holder:
+            run = start(lab, fog4)
+            waiting(fog4, "DELETE FROM `multicastSessionsAssoc`")
+            Sql(fog4).run("UPDATE multicastSessions SET msState = 1 WHERE msID = %s", session.id)
             holder.release()
             result = run.result()
         assert kinds(result, "skipped") == ["session.cancel"]
-        assert states(fog1, session)[0] == 1
+        assert states(fog4, session)[0] == 1
 
 
 # --- other hosts' sessions ------------------------------------------------------------------------------------------
@@ -291,21 +292,21 @@ def _add_admin(server: Host) -> None:
 # --- backup ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_backup_holds_exactly_the_affected_rows_and_puts_them_back(lab: Lab, fog1: Host) -> None:
-    finished, session = stale(fog1, fog1, "finished", "stale")
-    reset(lab, fog1, sessions=[finished.id])
-    with held_daemon(fog1):
-        before = checksums(fog1)
-        result = reset(lab, fog1)
-        after = checksums(fog1)
+def test_a_backup_holds_exactly_the_affected_rows_and_puts_them_back(lab: Lab, fog4: Host) -> None:
+    finished, session = stale(fog4, fog4, "finished", "stale")
+    reset(lab, fog4, sessions=[finished.id])
+    with held_daemon(fog4):
+        before = checksums(fog4)
+        result = reset(lab, fog4)
+        after = checksums(fog4)
         path = result["backup_file"]
 
-        about = processes.tree_path(fog1, path).stat()
-        folder = processes.tree_path(fog1, BACKUPS)
+        about = processes.tree_path(fog4, path).stat()
+        folder = processes.tree_path(fog4, BACKUPS)
         assert stat.S_IMODE(about.st_mode) == 0o600
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
         assert len(list(folder.iterdir())) == 2, "a reset leaves one file, and nothing beside it"
-        saved = json.loads(fog1.read(path))
+        saved = json.loads(fog4.read(path))
         assert sorted((row["table"], row["key"]) for row in saved["rows"]) == sorted(
             [
                 ("multicastSessions", session.id),
@@ -313,25 +314,25 @@ def test_a_backup_holds_exactly_the_affected_rows_and_puts_them_back(lab: Lab, f
                 *(("multicastSessionsAssoc", number) for number in result["associations"]),
             ]
         )
-        assert layout.SECRET not in fog1.read(path)
+        assert layout.SECRET not in fog4.read(path)
 
-        assert reset(lab, fog1, "--check", restore_from=path)["changed"]
-        assert checksums(fog1) == after
-        assert reset(lab, fog1, restore_from=path)["changed"]
-        assert checksums(fog1) == before
-        assert not reset(lab, fog1, restore_from=path)["changed"]
-        assert checksums(fog1) == before
+        assert reset(lab, fog4, "--check", restore_from=path)["changed"]
+        assert checksums(fog4) == after
+        assert reset(lab, fog4, restore_from=path)["changed"]
+        assert checksums(fog4) == before
+        assert not reset(lab, fog4, restore_from=path)["changed"]
+        assert checksums(fog4) == before
 
 
-def test_restore_leaves_what_was_changed_since(lab: Lab, fog1: Host) -> None:
-    (session,) = stale(fog1, fog1, "stale")
-    with held_daemon(fog1):
-        path = reset(lab, fog1)["backup_file"]
-        Sql(fog1).run("UPDATE multicastSessions SET msState = 4 WHERE msID = %s", session.id)
-        result = reset(lab, fog1, restore_from=path)
+def test_restore_leaves_what_was_changed_since(lab: Lab, fog4: Host) -> None:
+    (session,) = stale(fog4, fog4, "stale")
+    with held_daemon(fog4):
+        path = reset(lab, fog4)["backup_file"]
+        Sql(fog4).run("UPDATE multicastSessions SET msState = 4 WHERE msID = %s", session.id)
+        result = reset(lab, fog4, restore_from=path)
     assert session.id not in result["sessions"]
     assert any(f"session {session.id}" in note for note in result["notes"])
-    assert states(fog1, session) == (4, [1, 1], 2)
+    assert states(fog4, session) == (4, [1, 1], 2)
 
 
 @pytest.mark.parametrize("trouble", ["full disk", "read-only", "a file in its place"])
@@ -367,15 +368,15 @@ def test_without_a_backup_nothing_is_changed(lab: Lab, broken: tuple[Host, Sessi
 # --- two runs at once -----------------------------------------------------------------------------------------------
 
 
-def test_two_runs_on_one_database_keep_apart(lab: Lab, fog1: Host) -> None:
-    (session,) = stale(fog1, fog1, "stale")
+def test_two_runs_on_one_database_keep_apart(lab: Lab, fog4: Host) -> None:
+    (session,) = stale(fog4, fog4, "stale")
     # A statement that waits to write must not keep the second run from looking.
-    with held(fog1, "SET GLOBAL low_priority_updates = 1", "LOCK TABLES tasks READ") as holder:
-        first = start(lab, fog1)
-        number = waiting(fog1, "UPDATE `tasks`")
+    with held(fog4, "SET GLOBAL low_priority_updates = 1", "LOCK TABLES tasks READ") as holder:
+        first = start(lab, fog4)
+        number = waiting(fog4, "UPDATE `tasks`")
         holder.run("SET GLOBAL low_priority_updates = 0")
-        second = start(lab, fog1)
-        waiting(fog1, "SELECT GET_LOCK")
+        second = start(lab, fog4)
+        waiting(fog4, "SELECT GET_LOCK")
         holder.release()
         results = first.result(), second.result()
     assert results[0]["sessions"] == [session.id]
@@ -383,9 +384,9 @@ def test_two_runs_on_one_database_keep_apart(lab: Lab, fog1: Host) -> None:
     assert not results[1]["changed"]
     assert results[1]["waited_for_lock"] > 0
     assert results[1]["lock_holder"] == number
-    said = fog1.run(["journalctl", "--quiet", "--output=cat", "--since=-5min"]).stdout
+    said = fog4.run(["journalctl", "--quiet", "--output=cat", "--since=-5min"]).stdout
     assert f"another repair of database {layout.DATABASE} (connection {number})" in said
-    assert_cancelled(fog1, session)
+    assert_cancelled(fog4, session)
 
 
 def test_a_lock_held_too_long_is_a_clear_error(lab: Lab, broken: tuple[Host, Session]) -> None:
@@ -412,21 +413,21 @@ def test_a_lock_held_too_long_is_a_clear_error(lab: Lab, broken: tuple[Host, Ses
     ],
 )
 def test_a_second_run_finishes_what_a_killed_one_began(
-    lab: Lab, fog1: Host, table: str, statement: str, reached: tuple[int, list[int], int]
+    lab: Lab, fog4: Host, table: str, statement: str, reached: tuple[int, list[int], int]
 ) -> None:
-    (session,) = stale(fog1, fog1, "stale")
-    with held_daemon(fog1):
-        with held(fog1, f"LOCK TABLES {table} READ"):
-            run = start(lab, fog1)
-            number = waiting(fog1, statement)
-            _kill_module(fog1)
+    (session,) = stale(fog4, fog4, "stale")
+    with held_daemon(fog4):
+        with held(fog4, f"LOCK TABLES {table} READ"):
+            run = start(lab, fog4)
+            number = waiting(fog4, statement)
+            _kill_module(fog4)
             # The server would still carry out what it was sent; here it was never sent.
-            Sql(fog1).run(f"KILL {number}")
+            Sql(fog4).run(f"KILL {number}")
             run.text()
-        assert states(fog1, session) == reached
-        assert reset(lab, fog1)["sessions"] == [session.id]
-        assert_cancelled(fog1, session)
-        assert not reset(lab, fog1)["changed"]
+        assert states(fog4, session) == reached
+        assert reset(lab, fog4)["sessions"] == [session.id]
+        assert_cancelled(fog4, session)
+        assert not reset(lab, fog4)["changed"]
 
 
 def _kill_module(host: Host) -> None:
@@ -443,12 +444,12 @@ def _kill_module(host: Host) -> None:
     processes.wait_for("the module's end", lambda: not modules())
 
 
-def test_a_server_gone_in_the_middle_is_one_sentence(lab: Lab, fog1: Host) -> None:
-    stale(fog1, fog1, "stale")
-    with held_daemon(fog1), held(fog1, "LOCK TABLES tasks READ"):
-        run = start(lab, fog1)
-        waiting(fog1, "UPDATE `tasks`")
-        stop_database(fog1)
+def test_a_server_gone_in_the_middle_is_one_sentence(lab: Lab, fog4: Host) -> None:
+    stale(fog4, fog4, "stale")
+    with held_daemon(fog4), held(fog4, "LOCK TABLES tasks READ"):
+        run = start(lab, fog4)
+        waiting(fog4, "UPDATE `tasks`")
+        stop_database(fog4)
         result = run.result(check=False)
     assert result["_failed"]
     assert is_one_sentence(result["msg"])
