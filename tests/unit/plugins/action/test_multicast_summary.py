@@ -65,7 +65,8 @@ def test_consent_is_read_from_the_hosts_own_variables(run_action, hosts, value, 
 @pytest.mark.parametrize(("check_mode", "outcome"), [(False, "repaired"), (True, "would_repair")])
 def test_check_mode_is_told_apart(run_action, hosts, check_mode, outcome):
     link = {"kind": "sender.link", "what": "link udp-sender", "result": {"changed": True}}
-    repair = {"tasks": [link], "verified": None if check_mode else {"findings": []}, "refused": ""}
+    verified: object = None if check_mode else {"findings": []}
+    repair = {"tasks": [link], "verified": verified, "refused": ""}
     hosts["stale"]["fog_multicast_result"]["repair"] = repair
     assert run_action(ActionModule, SILENT, hosts, check_mode)["outcomes"]["stale"] == outcome
 
