@@ -7,11 +7,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 LAB := $(BIN)/python -m tests.lab
 COVERAGE_MIN ?= 95
-PYTEST := $(BIN)/python -m pytest --basetemp=.cache/pytest -o cache_dir=.cache/pytest-cache
+PYTEST := $(BIN)/python -m pytest --basetemp=.cache/pytest
 export PATH := $(CURDIR)/$(BIN):$(PATH)
-export PYTHONDONTWRITEBYTECODE := 1
-export HYPOTHESIS_STORAGE_DIRECTORY := .cache/hypothesis
-export RUFF_CACHE_DIR := .cache/ruff
+export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 
 .PHONY: help repair check lab-up lab-down lab-status lab-ssh break test unit lint bench docs setup clean \
   set-up-runtime set-up-lab set-up-dev

@@ -16,7 +16,7 @@ hypothesis.settings.load_profile("multicast")
 def pytest_collection_modifyitems(items):
     """One pytest-xdist worker runs the lab's tests (one lab), another the project's (shared caches)."""
     for item in items:
-        group = os.path.relpath(str(item.fspath), HERE).split(os.sep)[0]
+        group = os.path.relpath(str(item.fspath), HERE).split(os.sep, 1)[0]
         if group in GROUPS:
             item.add_marker(getattr(pytest.mark, group))
             item.add_marker(pytest.mark.xdist_group(group))

@@ -24,6 +24,8 @@ CORES = {
     "2.19": Core("2.19.14", ((3, 11), (3, 12), (3, 13)), ("24.2",)),
     "2.21": Core("2.21.5", ((3, 12), (3, 13), (3, 14)), ("25.2",)),
 }
+# Never shipped, and held to ruff and strict mypy: ansible-test's rules are for collections.
+NOT_OF_THE_COLLECTION = ("tests/bench", "tests/lab", "tests/project", "tools")
 ABSENT_PYTHON = re.compile(
     r'Skipping (?:sanity test "(?:compile|import)"|unit tests) on Python 3\.(\d+) because it could'
 )
@@ -58,6 +60,8 @@ def copy_tree(name: str) -> Path:
     tree = top / "ansible_collections" / "imaging" / "multicast"
     shutil.rmtree(top, ignore_errors=True)
     for file in files():
+        if str(file).startswith(NOT_OF_THE_COLLECTION):
+            continue
         (tree / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / file, tree / file, follow_symlinks=False)
     run("git", "init", "--quiet", tree)
