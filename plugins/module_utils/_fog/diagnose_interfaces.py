@@ -12,7 +12,7 @@ from typing import List, NamedTuple, Optional, Tuple
 
 from .._findings import ERROR, WARNING, Finding, finding
 from .database import Node
-from .diagnose_nodes import is_full_server, is_local, local_node, node_subject, own_nodes
+from .diagnose_nodes import is_full_server, is_local, node_subject, own_nodes, ranked
 from .network import Interface
 from .snapshot import Snapshot
 from .versions import SETTINGS, Lookup, lookup, rule_of
@@ -83,10 +83,11 @@ def interface_findings(snapshot: Snapshot) -> List[Finding]:
     if version_findings(snapshot):
         return []
     found = []
-    first = local_node(snapshot)
-    for node in own_nodes(snapshot):
-        if is_local(snapshot, node):
-            found.extend(_of_node(snapshot, node, stale_settings(snapshot) if node == first else ()))
+    own = [node for node in ranked(own_nodes(snapshot)) if is_local(snapshot, node)]
+    for number, node in enumerate(own):
+        found.extend(_of_node(snapshot, node, () if number else stale_settings(snapshot)))
+        if carrier_of(snapshot, node) not in [carrier_of(snapshot, other) for other in own[:number]]:
+            found.extend(_link_findings(snapshot, node))
     return found
 
 
@@ -95,10 +96,9 @@ def _of_node(snapshot: Snapshot, node: Node, settings: Tuple[Tuple[str, str], ..
     interfaces = interfaces_of(snapshot, node)
     configured, effective, expected = interfaces
     carrier = carrier_of(snapshot, node)
-    # On a host whose daemon serves nothing a wrong interface breaks nothing yet.
-    severity = ERROR if node.master and node.enabled else WARNING
+    severity = _severity(node)
     by_record = chosen_by_record(snapshot, node)
-    found = _link_findings(node, carrier, severity)
+    found = []
     evidence = _evidence(snapshot, node, interfaces) + [
         "setting %s: '%s', not an interface of this host" % setting for setting in settings
     ]
@@ -123,7 +123,13 @@ def _of_node(snapshot: Snapshot, node: Node, settings: Tuple[Tuple[str, str], ..
     return found
 
 
-def _link_findings(node: Node, carrier: Optional[Interface], severity: str) -> List[Finding]:
+def _severity(node: Node) -> str:
+    """On a host whose daemon serves nothing a wrong interface breaks nothing yet."""
+    return ERROR if node.master and node.enabled else WARNING
+
+
+def _link_findings(snapshot: Snapshot, node: Node) -> List[Finding]:
+    carrier, severity = carrier_of(snapshot, node), _severity(node)
     if carrier is None:
         return []
     found = []

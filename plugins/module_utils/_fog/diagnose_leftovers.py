@@ -88,7 +88,8 @@ def task_subject(task: Task) -> str:
 
 def sender_subject(sender: Sender) -> str:
     """How findings name a sender."""
-    return "udp-sender of port %d" % sender.port
+    first = first_process(sender)
+    return "udp-sender of port %d (pid %d)" % (sender.port, first.pid if first is not None else 0)
 
 
 def leftover_findings(snapshot: Snapshot, stale_after: float) -> List[Finding]:

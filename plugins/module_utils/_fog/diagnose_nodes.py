@@ -7,7 +7,7 @@
 The daemon serves the groups whose enabled master node has an address of its host (facts/fog.md section 2).
 """
 
-from typing import FrozenSet, List, NamedTuple, Optional, Tuple
+from typing import FrozenSet, Iterable, List, NamedTuple, Optional, Tuple
 
 from .._findings import Finding, finding
 from .database import Node, Session
@@ -56,8 +56,12 @@ def own_nodes(snapshot: Snapshot) -> Tuple[Node, ...]:
 def local_node(snapshot: Snapshot, name: Optional[str] = None) -> Optional[Node]:
     """This host's node (of that name): an enabled master first, then an enabled one, then the oldest record."""
     nodes = [node for node in own_nodes(snapshot) if name in (None, node.name)]
-    nodes.sort(key=lambda node: (not (node.enabled and node.master), not node.enabled, node.id))
-    return nodes[0] if nodes else None
+    return ranked(nodes)[0] if nodes else None
+
+
+def ranked(nodes: Iterable[Node]) -> List[Node]:
+    """Enabled masters first, then enabled nodes, then the rest, older records before newer ones."""
+    return sorted(nodes, key=lambda node: (not (node.enabled and node.master), not node.enabled, node.id))
 
 
 def masters_of(snapshot: Snapshot, group: int) -> Tuple[Node, ...]:

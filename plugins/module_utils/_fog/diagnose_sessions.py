@@ -12,7 +12,7 @@ import posixpath
 import re
 from typing import Dict, FrozenSet, List, NamedTuple, Optional, Sequence, Set, Tuple
 
-from .._findings import WARNING, Finding, finding
+from .._findings import INFO, Finding, finding
 from .database import ACTIVE, LIMIT, Association, Session, Task
 from .diagnose_nodes import (
     answerable_groups,
@@ -187,8 +187,9 @@ def _unserved(snapshot: Snapshot, session: Session) -> List[Finding]:
     evidence += ["%s: %s" % (snapshot.logs.path, line.text) for line in snapshot.logs.lines[-3:]]
     made = finding("fog.session.unserved", session_subject(session), summary, evidence)
     if elsewhere and masters:
+        # That host judges and cures it; here it is only worth knowing.
         cause = "The daemon of its master, %s, does not take it up." % ", ".join(node.name for node in masters)
-        return [made._replace(severity=WARNING, cause=cause, repair="Look at that host.")]
+        return [made._replace(severity=INFO, cause=cause, repair="Look at that host.")]
     return [made]
 
 

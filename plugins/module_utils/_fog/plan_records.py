@@ -29,6 +29,7 @@ from .diagnose_nodes import (
     node_findings,
     node_subject,
     own_nodes,
+    ranked,
 )
 from .plan_base import Plan, RefusedError, checked
 from .snapshot import Snapshot
@@ -76,7 +77,8 @@ def plan_interface(
     notes: List[str] = []
     try:
         wish = node is not None or interface != AUTO or address is not None or master is not None
-        records = (_record(snapshot, node, address),) if wish else _records(snapshot)
+        records = [] if wish else ranked(own_nodes(snapshot))
+        records = records or [_record(snapshot, node, address)]
         for record in records:
             moved = _moved(snapshot, record, address)
             changes = _address_change(record, moved)
@@ -86,7 +88,9 @@ def plan_interface(
             if target is not None and target != record.interface:
                 changes.append(_Change("ngmInterface", record.interface, target, cured))
                 notes.extend(_interface_notes(after, moved, target))
-            flag, others = _master(snapshot, record, master, found)
+            # The master flag of a group is settled once, with the first of this host's nodes in it.
+            first = next(each for each in records if each.group == record.group)
+            flag, others = _master(snapshot, record, master, found) if record == first else ([], [])
             steps += _node_steps(record, changes + flag) + others
             if update_settings:
                 steps += _setting_steps(snapshot, record, interface, target, cured)
@@ -94,12 +98,6 @@ def plan_interface(
     except RefusedError as error:
         return Plan(refusal=str(error))
     return checked(snapshot, Plan(tuple(steps), "", tuple(notes)))
-
-
-def _records(snapshot: Snapshot) -> Tuple[Node, ...]:
-    """Every node of this host, the one that :func:`local_node` chooses first. :raises RefusedError: there is none."""
-    first = _record(snapshot, None, None)
-    return (first, *tuple(node for node in own_nodes(snapshot) if node != first))
 
 
 def _record(snapshot: Snapshot, name: Optional[str], address: Optional[str]) -> Node:

@@ -77,7 +77,7 @@ def plan_reset(
         steps += [_association_step(link, found) for link in associations_of(snapshot, session)]
         steps.append(_session_step(session, method, found))
     if not sessions:
-        steps += _orphan_steps(snapshot, stale_after, method, end_senders, notes)
+        steps += _orphan_steps(_afterwards(snapshot, chosen, steps), stale_after, method, end_senders, notes)
     return checked(snapshot, Plan(_once(steps), "", tuple(notes)))
 
 
@@ -178,6 +178,21 @@ def _session_step(session: Session, method: str, found: Optional[str]) -> Step:
         after: Mapping[str, Any] = {"msState": CANCELLED, "msName": "", "msClients": 0, "msCompleteDateTime": NOW}
         return Step("session.cancel", "Cancel %s" % said, {"msID": session.id}, before, after, found)
     return Step("session.delete", "Delete %s" % said, {"msID": session.id}, before, {}, found)
+
+
+def _afterwards(snapshot: Snapshot, chosen: Sequence[Session], steps: Sequence[Step]) -> Snapshot:
+    """The snapshot without what the steps end: what is an orphan then need not wait for another run."""
+    gone = {step.target["taskID"] for step in steps if "taskID" in step.target}
+    deleted = {step.target["msaID"] for step in steps if "msaID" in step.target}
+    database = snapshot.database
+    links = tuple(link for link in database.associations if link.id not in deleted)
+    return snapshot._replace(
+        database=database._replace(
+            sessions=tuple(session for session in database.sessions if session not in chosen),
+            tasks=tuple(task for task in database.tasks if task.id not in gone),
+            associations=tuple(link._replace(task_state=None) if link.task in gone else link for link in links),
+        )
+    )
 
 
 def _orphan_steps(

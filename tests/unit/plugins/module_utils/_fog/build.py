@@ -4,8 +4,6 @@
 
 """Snapshots for tests: a healthy full FOG server, and what it takes to vary it."""
 
-from typing import Any, Optional, Sequence, Tuple
-
 from ansible_collections.imaging.multicast.plugins.module_utils._fog.database import (
     Association,
     Database,
@@ -27,7 +25,7 @@ LOG = "/opt/fog/log/multicast.log"
 RIGHTS = frozenset(("SELECT", "INSERT", "UPDATE", "DELETE"))
 
 
-def vary(snapshot: Snapshot, **parts: Any) -> Snapshot:
+def vary(snapshot, **parts):
     """The snapshot with other fields: ``database={"nodes": ...}`` changes fields of a part, all else replaces it."""
     changes = {}
     for name, value in parts.items():
@@ -36,7 +34,7 @@ def vary(snapshot: Snapshot, **parts: Any) -> Snapshot:
     return snapshot._replace(**changes)
 
 
-def interface(name: str = "eth0", *addresses: str, **changes: Any) -> Interface:
+def interface(name="eth0", *addresses, **changes):
     """An interface that is up and does multicast."""
     own = tuple(Address(address, 24) for address in addresses)
     return Interface(name, own, up=True, link="up", multicast=True, loopback=False)._replace(**changes)
@@ -45,19 +43,19 @@ def interface(name: str = "eth0", *addresses: str, **changes: Any) -> Interface:
 LOOPBACK = interface("lo", "127.0.0.1", multicast=False, loopback=True, link="unknown")
 
 
-def route(device: str = "eth0", source: str = ADDRESS, destination: str = "10.77.0.0/24", **changes: Any) -> Route:
+def route(device="eth0", source=ADDRESS, destination="10.77.0.0/24", **changes):
     """A connected route of the kernel."""
     return Route(destination, "", device, "kernel", "link", source)._replace(**changes)
 
 
-def network(device: str = "eth0", *addresses: str) -> Network:
+def network(device="eth0", *addresses):
     """A host with one interface, and its routes."""
     own = addresses or (ADDRESS,)
     routes = tuple(route(device, address) for address in own)
     return Network((LOOPBACK, interface(device, *own)), (Route("default", "10.77.0.254", device, "", "", ""), *routes))
 
 
-def node(number: int = 1, hostname: str = ADDRESS, **changes: Any) -> Node:
+def node(number=1, hostname=ADDRESS, **changes):
     """An enabled master node."""
     made = Node(
         id=number,
@@ -73,7 +71,7 @@ def node(number: int = 1, hostname: str = ADDRESS, **changes: Any) -> Node:
     return made._replace(**changes)
 
 
-def session(number: int = 1, age: Optional[float] = 7200.0, **changes: Any) -> Session:
+def session(number=1, age=7200.0, **changes):
     """A running group session, created ``age`` seconds ago (None: at no known time)."""
     made = Session(
         id=number,
@@ -92,7 +90,7 @@ def session(number: int = 1, age: Optional[float] = 7200.0, **changes: Any) -> S
     return made._replace(**changes)
 
 
-def task(number: int = 1, of: Optional[int] = 1, age: Optional[float] = 7200.0, **changes: Any) -> Task:
+def task(number=1, of=1, age=7200.0, **changes):
     """An active multicast task of session ``of``, created ``age`` seconds ago, that never checked in."""
     made = Task(
         id=number,
@@ -109,17 +107,17 @@ def task(number: int = 1, of: Optional[int] = 1, age: Optional[float] = 7200.0, 
     return made._replace(**changes)
 
 
-def link(number: int = 1, of: int = 1, task_id: int = 1, **changes: Any) -> Association:
+def link(number=1, of=1, task_id=1, **changes):
     """An association of an active session and an active task."""
     return Association(number, of, task_id, 3, 1)._replace(**changes)
 
 
-def process(pid: int, parent: int = 1, age: float = 9000.0, *argv: str) -> Process:
+def process(pid, parent=1, age=9000.0, *argv):
     """A sleeping process."""
     return Process(pid, parent, pid * 100, "S", age, argv)
 
 
-def sender(port: int = 50002, of: Optional[int] = 1, age: float = 7200.0, **changes: Any) -> Sender:
+def sender(port=50002, of=1, age=7200.0, **changes):
     """A waiting udp-sender tree of session ``of``, as the daemon starts it (None: one that is not FOG's)."""
     made = Sender(
         port=port,
@@ -133,17 +131,17 @@ def sender(port: int = 50002, of: Optional[int] = 1, age: float = 7200.0, **chan
     return made._replace(**changes)
 
 
-def line(kind: str = "idle", text: str = " * No new tasks found", stamp: Optional[float] = NOW - 5, **more: Any) -> Line:
+def line(kind="idle", text=" * No new tasks found", stamp=NOW - 5, **more):
     """A line of multicast.log."""
     return Line(stamp, kind, None, "", text)._replace(**more)
 
 
-def sender_log(number: int = 1, age: float = 7200.0, **changes: Any) -> SenderLog:
+def sender_log(number=1, age=7200.0, **changes):
     """What the udp-sender of a session wrote."""
     return SenderLog(number, age, 2, 1, ())._replace(**changes)
 
 
-def healthy() -> Snapshot:
+def healthy():
     """A full FOG server of 1.5.9 that is the master of its group; nothing is queued."""
     return Snapshot(
         time=NOW,
@@ -194,7 +192,7 @@ def healthy() -> Snapshot:
     )
 
 
-def storage_node(master: bool = False) -> Snapshot:
+def storage_node(master=False):
     """A plain storage node in the group of a healthy full server (10.77.0.1); its own address is 10.77.0.2."""
     return vary(
         healthy(),
@@ -205,15 +203,11 @@ def storage_node(master: bool = False) -> Snapshot:
     )
 
 
-def with_session(
-    snapshot: Snapshot, one: Optional[Session] = None, tasks: Sequence[Task] = (), senders: Sequence[Sender] = ()
-) -> Snapshot:
+def with_session(snapshot, one=None, tasks=(), senders=()):
     """The snapshot with one session more, its tasks, their associations and its senders."""
     own = session() if one is None else one
     database = snapshot.database
-    links: Tuple[Association, ...] = tuple(
-        link(each.id, own.id, each.id, session_state=own.state, task_state=each.state) for each in tasks
-    )
+    links = tuple(link(each.id, own.id, each.id, session_state=own.state, task_state=each.state) for each in tasks)
     return vary(
         snapshot,
         database={
@@ -225,6 +219,6 @@ def with_session(
     )
 
 
-def stale() -> Snapshot:
+def stale():
     """A healthy server with session 1 and its task 1, both two hours old, and no sender: proven stale."""
     return with_session(healthy(), session(), [task()])
