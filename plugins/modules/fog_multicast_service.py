@@ -62,6 +62,7 @@ before:
     since: {description: "Seconds since it became active, or null.", type: float}
     daemon: {description: Process ids of the daemon's parents., type: list, elements: int}
     children: {description: Process ids of the children that do the work., type: list, elements: int}
+    error: {description: "What could not be found out about it, or empty.", type: str}
     log: {description: Path of the log., type: str}
     log_age: {description: "Seconds since the log was written, or null.", type: float}
 after:

@@ -51,7 +51,6 @@ def take_lock(connection: Any, database: str, timeout: float, tell: Callable[[st
     begin = time.monotonic()
     holder: Optional[int] = None
     while True:
-        left = timeout - (time.monotonic() - begin)
         got = _ask(connection, "SELECT GET_LOCK(%s, %s)", (name, 0 if holder is None else _SLICE))
         if got == 1:
             seconds = 0.0 if holder is None else round(time.monotonic() - begin, 1)
@@ -64,7 +63,7 @@ def take_lock(connection: Any, database: str, timeout: float, tell: Callable[[st
             # 0: whoever held it let go between the two questions.
             holder = int(_ask(connection, "SELECT IS_USED_LOCK(%s)", (name,)) or 0)
             tell(f"waiting up to {timeout:.0f} s for another repair of database {database} (connection {holder})")
-        if left <= 0:
+        if time.monotonic() - begin >= timeout:
             raise LockError(
                 f"Another repair works on database {database} (database connection {holder}) and did not finish within "
                 f"{timeout:.0f} s; nothing was changed. Run again when it has ended, or raise lock_timeout."

@@ -15,7 +15,7 @@ import stat
 import pytest
 from ansible_collections.imaging.multicast.plugins.module_utils._fog import backup
 from ansible_collections.imaging.multicast.plugins.module_utils._fog.backup import BackupError, Saved
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as some
 
 SESSION = Saved(
@@ -48,6 +48,20 @@ def test_a_backup_is_read_back_as_it_was_written(tmp_path):
     assert stat.S_IMODE(os.stat(folder).st_mode) == 0o700
     assert os.listdir(folder) == [os.path.basename(path)]
     assert os.path.basename(path).startswith("fog-20")
+
+
+def test_the_content_is_on_the_disk_before_the_name(tmp_path, monkeypatch):
+    events = []
+    sync, rename = os.fsync, os.rename
+
+    def synced(file):
+        events.append("folder" if stat.S_ISDIR(os.fstat(file).st_mode) else os.fstat(file).st_size > 0)
+        sync(file)
+
+    monkeypatch.setattr(backup.os, "fsync", synced)
+    monkeypatch.setattr(backup.os, "rename", lambda *names: events.append("rename") or rename(*names))
+    backup.write_backup(str(tmp_path), "fog", [SESSION])
+    assert events == [True, "rename", "folder"]
 
 
 def test_two_backups_of_one_second_are_two_files(tmp_path):
@@ -114,6 +128,8 @@ VALUES = some.one_of(
 )
 
 
+# Each example waits for the disk twice.
+@settings(max_examples=40)
 @given(some.dictionaries(some.from_regex(r"\A[A-Za-z][A-Za-z0-9_]{0,12}\Z"), VALUES, min_size=1))
 def test_any_row_comes_back(tmp_path_factory, row):
     folder = str(tmp_path_factory.getbasetemp() / "rows")

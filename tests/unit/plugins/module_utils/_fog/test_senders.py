@@ -97,6 +97,28 @@ def test_the_whole_tree_is_ended_and_the_next_file_never_starts(start, port):
     assert shell.stdout.read() == b""
 
 
+def test_the_shell_stands_still_while_its_sender_is_looked_up(start, port, monkeypatch):
+    """Otherwise it could start the next file between the look and its end."""
+    shell = start(port)
+    real, sent, states = senders._signal, [], []
+
+    def record(number_port, identity, number):
+        if identity[0] == shell.pid and number == signal.SIGTERM:
+            states.extend(tree.shell.state for tree in seen(port))
+        sent.append((identity[0] == shell.pid, number))
+        return real(number_port, identity, number)
+
+    monkeypatch.setattr(senders, "_signal", record)
+    senders.end_sender(port, shell.pid, begun(port))
+    assert states == ["T"]
+    assert sent == [
+        (True, signal.SIGSTOP),
+        (True, signal.SIGTERM),
+        (True, signal.SIGCONT),
+        (False, signal.SIGTERM),
+    ]
+
+
 def test_a_sender_of_another_port_survives(start, port):
     other = start(port + 2)
     longer = start(int(str(port) + "0"))
