@@ -65,6 +65,7 @@ def use_sysv(host: Host) -> None:
     script = (_HERE / "FOGMulticastManager.init").read_text(encoding="utf-8")
     host.write(layout.INIT_SCRIPT, script, 0o755)
     host.run(["systemctl", "daemon-reload"])
+    host.run(["rm", "-f", layout.LOG])
     host.run([layout.INIT_SCRIPT, "start"])
 
 

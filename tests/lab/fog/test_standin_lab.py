@@ -73,7 +73,6 @@ def test_clients_never_reported(fresh: Fresh) -> None:
     assert (shell.argv[:2], shell.parent, sender.parent) == (("sh", "-c"), child.pid, shell.pid)
     assert sender.argv[0] == layout.SENDER_LINK
     assert f"/usr/local/sbin/udp-sender {' '.join(sender.argv[1:])};" in shell.argv[2]
-    assert sum(word.endswith("udp-sender") for word in shell.argv[2].split()) == 1
     assert shell.argv[2].count(";") == len(layout.WINDOWS.partitions)
     assert row(host, session) == (3, session.name, 0, 0, 2)
     processes.kill_senders(host)
