@@ -7,6 +7,7 @@
 import socket
 import struct
 import sys
+import threading
 import time
 import traceback
 
@@ -351,7 +352,7 @@ def test_each_name_is_resolved_once_and_addresses_never(connect, monkeypatch):
             return []
         return [(2, 1, 6, "", ("10.0.0.5", 0)), (2, 1, 6, "", ("10.0.0.6", 0))]
 
-    monkeypatch.setattr(database.socket, "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     names = [b"fog.example", b"10.0.0.1", b"fog.example", b"gone.example", "b\xfcro..x".encode(), b"empty.example", b""]
     found = database.read_database(connect(nodes=[named(number, name) for number, name in enumerate(names)]))
     assert [node.address for node in found.nodes] == ["10.0.0.5", "10.0.0.1", "10.0.0.5", "", "", "", ""]
@@ -360,8 +361,8 @@ def test_each_name_is_resolved_once_and_addresses_never(connect, monkeypatch):
 
 
 def test_a_resolver_that_hangs_does_not_hang_the_run(connect, monkeypatch):
-    release = database.threading.Event()
-    monkeypatch.setattr(database.socket, "getaddrinfo", lambda *_call: release.wait(60) and [])
+    release = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_call: release.wait(60) and [])
     try:
         found = database.read_database(connect(nodes=[named(1, b"slow.example"), NODE]), 0.05)
     finally:
@@ -446,7 +447,7 @@ def test_roles_that_the_server_does_not_spell_out():
 def test_the_common_privileges_are_those_on_every_table(connect):
     lines = ["GRANT SELECT ON `fog`.* TO `fogstorage`@`%`", "GRANT INSERT, UPDATE ON `fog`.`tasks` TO `fogstorage`@`%`"]
     found = database.read_database(connect(grants=[(line,) for line in lines]))
-    assert found.privileges == {"SELECT"}
+    assert found.privileges == frozenset(("SELECT",))
     assert found.table_privileges["tasks"] == {"SELECT", "INSERT", "UPDATE"}
     assert set(found.table_privileges) == set(database.WRITTEN)
 
@@ -459,7 +460,7 @@ def test_privileges_that_cannot_be_seen_are_unknown(connect):
     assert database.read_database(mysql).privileges is None
 
 
-IDENTIFIER = st.text(st.characters(blacklist_categories=("Cs", "Cc")), min_size=1, max_size=10)
+IDENTIFIER = st.text(st.characters(blacklist_categories=["Cs", "Cc"]), min_size=1, max_size=10)
 
 
 @given(IDENTIFIER, st.sets(st.sampled_from(["SELECT", "INSERT", "UPDATE", "DELETE", "CREATE VIEW"]), min_size=1))
@@ -479,30 +480,31 @@ def test_any_grants_are_read(lines):
 # --- connecting -----------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def pymysql_connect(monkeypatch):
+class Connector:
     """Takes PyMySQL's place for connecting; remembers the arguments, or fails as told."""
-    calls = []
 
-    def use(failure=None):
-        def fake(**arguments):
-            calls.append(arguments)
-            if failure is not None:
-                raise failure
-            return "connection"
+    def __init__(self):
+        self.calls = []
+        self.failure = None
 
-        monkeypatch.setattr(pymysql, "connect", fake)
-        return calls
+    def __call__(self, **arguments):
+        self.calls.append(arguments)
+        if self.failure is not None:
+            raise self.failure
+        return "connection"
 
-    use()
+
+@pytest.fixture
+def connector(monkeypatch):
+    made = Connector()
+    monkeypatch.setattr(pymysql, "connect", made)
     monkeypatch.setattr(database, "SOCKETS", ())
-    use.calls = calls
-    return use
+    return made
 
 
-def test_the_arguments_of_a_connection(pymysql_connect):
+def test_the_arguments_of_a_connection(connector):
     assert database.connect(LOGIN._replace(password="p\xe4ss\udcff")) == "connection"
-    assert pymysql_connect.calls == [
+    assert connector.calls == [
         {
             "host": "10.0.0.9",
             "port": 3306,
@@ -518,7 +520,7 @@ def test_the_arguments_of_a_connection(pymysql_connect):
     ]
 
 
-def test_localhost_means_the_socket_where_there_is_one(pymysql_connect, tmp_path, monkeypatch):
+def test_localhost_means_the_socket_where_there_is_one(connector, tmp_path, monkeypatch):
     path = str(tmp_path / "s")
     monkeypatch.setattr(database, "SOCKETS", (str(tmp_path / "none"), str(tmp_path), path))
     server = socket.socket(socket.AF_UNIX)
@@ -532,18 +534,18 @@ def test_localhost_means_the_socket_where_there_is_one(pymysql_connect, tmp_path
         ):
             login = LOGIN._replace(host=host, port=port)
             database.connect(login)
-            assert pymysql_connect.calls[-1].get("unix_socket") == expected
+            assert connector.calls[-1].get("unix_socket") == expected
             assert database.endpoint(login) == "fogmaster@{}/fog".format(expected or f"{host}:{port}")
     finally:
         server.close()
     given_socket = LOGIN._replace(unix_socket="/run/own.sock")
     database.connect(given_socket)
-    assert pymysql_connect.calls[-1]["unix_socket"] == "/run/own.sock"
+    assert connector.calls[-1]["unix_socket"] == "/run/own.sock"
     assert database.endpoint(given_socket) == "fogmaster@/run/own.sock/fog"
     assert SECRET not in database.endpoint(LOGIN)
 
 
-def test_certificates_and_a_configuration_file(pymysql_connect, tmp_path):
+def test_certificates_and_a_configuration_file(connector, tmp_path):
     files = {}
     for name in ("ca", "cert", "key", "cnf"):
         files[name] = str(tmp_path / name)
@@ -559,7 +561,7 @@ def test_certificates_and_a_configuration_file(pymysql_connect, tmp_path):
             database="",
         )
     )
-    arguments = pymysql_connect.calls[-1]
+    arguments = connector.calls[-1]
     assert arguments["ssl"] == {"ca": files["ca"], "cert": files["cert"], "key": files["key"], "check_hostname": False}
     assert arguments["read_default_file"] == files["cnf"]
     # What the credentials leave open is the file's to say.
@@ -568,18 +570,28 @@ def test_certificates_and_a_configuration_file(pymysql_connect, tmp_path):
     assert (arguments["user"], arguments["password"], arguments["database"]) == (None, b"", None)
     assert arguments["connect_timeout"] == 1
     database.connect(LOGIN._replace(config_file=files["cnf"], port=3307))
-    assert (pymysql_connect.calls[-1]["host"], pymysql_connect.calls[-1]["port"]) == ("10.0.0.9", 3307)
+    assert (connector.calls[-1]["host"], connector.calls[-1]["port"]) == ("10.0.0.9", 3307)
 
 
-@pytest.mark.parametrize("option", ["config_file", "ca_cert", "client_cert", "client_key"])
-def test_a_file_that_cannot_be_read_is_told_before_anything(pymysql_connect, tmp_path, option):
-    path = str(tmp_path / "none")
-    error = failing(database.connect, LOGIN._replace(**{option: path}))
-    assert str(error).startswith(option + " " + path + " cannot be read; ")
-    assert pymysql_connect.calls == []
+ABSENT = "/nonexistent/file-of-the-test"
 
 
-def test_no_user_is_told(pymysql_connect):
+@pytest.mark.parametrize(
+    ("login", "option"),
+    [
+        (LOGIN._replace(config_file=ABSENT), "config_file"),
+        (LOGIN._replace(ca_cert=ABSENT), "ca_cert"),
+        (LOGIN._replace(client_cert=ABSENT), "client_cert"),
+        (LOGIN._replace(client_key=ABSENT), "client_key"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_told_before_anything(connector, login, option):
+    error = failing(database.connect, login)
+    assert str(error).startswith(f"{option} {ABSENT} cannot be read; ")
+    assert connector.calls == []
+
+
+def test_no_user_is_told(connector):
     assert "/opt/fog/.fogsettings has no snmysqluser" in str(failing(database.connect, LOGIN._replace(user="")))
     assert ".fogsettings has no" in str(failing(database.connect, LOGIN._replace(user="", source="")))
 
@@ -611,16 +623,16 @@ def test_no_user_is_told(pymysql_connect):
         (AssertionError("protocol"), "is no MySQL or MariaDB server, or the options do not fit (AssertionError)"),
     ],
 )
-def test_failures_of_a_connection(pymysql_connect, failure, told):
-    pymysql_connect(failure)
+def test_failures_of_a_connection(connector, failure, told):
+    connector.failure = failure
     error = failing(database.connect, LOGIN)
     assert error.kind == "unreachable"
     assert told in str(error)
     assert "10.0.0.9:3306" in str(error)
 
 
-def test_a_login_without_a_password_says_so(pymysql_connect):
-    pymysql_connect(pymysql.err.OperationalError(1045, "Access denied"))
+def test_a_login_without_a_password_says_so(connector):
+    connector.failure = pymysql.err.OperationalError(1045, "Access denied")
     error = failing(database.connect, LOGIN._replace(password="", source=""))
     assert "refuses the login without a password; correct snmysqluser and snmysqlpass in the module's options" in str(
         error
@@ -647,7 +659,7 @@ def test_another_kind_of_server_listens():
         time.sleep(0.05)
         connection.close()
 
-    thread = database.threading.Thread(target=answer, daemon=True)
+    thread = threading.Thread(target=answer, daemon=True)
     thread.start()
     try:
         error = failing(database.connect, LOGIN._replace(host="127.0.0.1", port=server.getsockname()[1]))

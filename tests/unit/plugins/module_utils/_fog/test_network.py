@@ -10,6 +10,7 @@ import types
 
 import pytest
 from ansible_collections.imaging.multicast.plugins.module_utils._fog import network
+from ansible_collections.imaging.multicast.plugins.module_utils._fog.command import CommandError
 from ansible_collections.imaging.multicast.plugins.module_utils._fog.network import Address, Interface, Network, Route
 from hypothesis import given
 from hypothesis import strategies as st
@@ -184,7 +185,12 @@ def test_a_missing_netifaces_is_an_import_error(monkeypatch):
 
 def test_network_and_routes_together(tmp_path, netifaces, monkeypatch):
     asked = []
-    monkeypatch.setattr(network, "ask", lambda *call: asked.append(call) or JSON)
+
+    def ask(*call):
+        asked.append(call)
+        return JSON
+
+    monkeypatch.setattr(network, "ask", ask)
     found = network.read_network(str(tmp_path))
     assert asked == [("ip", ("-json", "-4", "route", "show", "table", "main"), 10)]
     assert [route.line for route in found.routes] == TEXT.splitlines()
@@ -193,7 +199,7 @@ def test_network_and_routes_together(tmp_path, netifaces, monkeypatch):
 
 def test_an_absent_or_old_ip_is_a_sentence_not_an_exception(tmp_path, netifaces, monkeypatch):
     def fail(*_call):
-        raise network.CommandError('/sbin/ip ended with code 255 and said: Option "-json" is unknown')
+        raise CommandError('/sbin/ip ended with code 255 and said: Option "-json" is unknown')
 
     monkeypatch.setattr(network, "ask", fail)
     found = network.read_network(str(tmp_path))

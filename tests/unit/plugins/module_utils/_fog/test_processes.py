@@ -63,6 +63,7 @@ def test_a_healthy_host(proc):
     shell = proc.put(12, 11, ("sh", "-c", text(52598, "/images/a/d1p1.img", "/images/a/d1p2.img")), started=400.0)
     sender = proc.put(13, 12, tuple(command(52598, "/images/a/d1p2.img").split()), started=700.0)
     proc.put(14, 1, ("/usr/sbin/sshd", "-D"))
+    proc.put(15, 1, ("vim", PHP[1]))
     found = proc.read()
     assert [(own.pid, own.parent, own.age) for own in found.daemon] == [(10, 1, 900.0)]
     assert [(own.pid, own.start, own.state) for own in found.children] == [(11, 200 * TICKS, "S")]
@@ -281,7 +282,7 @@ def test_a_broken_stat_is_none(stat):
     assert processes.parse_stat(stat) is None
 
 
-@given(st.text(st.characters(blacklist_categories=("Cs",)), max_size=15), st.integers(0, 2**22), st.integers(0, 2**63))
+@given(st.text(st.characters(blacklist_categories=["Cs"]), max_size=15), st.integers(0, 2**22), st.integers(0, 2**63))
 def test_any_command_name_leaves_stat_readable(name, parent, start):
     fields = ["S", parent] + [0] * 17 + [start, 0, 0]
     line = "7 ({}) {}\n".format(name, " ".join(map(str, fields)))
@@ -294,7 +295,7 @@ def test_any_stat_is_read_or_none(line):
     assert found is None or found[2] >= 0
 
 
-@given(st.lists(st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="\0")), min_size=1))
+@given(st.lists(st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0")), min_size=1))
 def test_arguments_survive(argv):
     data = b"".join(word.encode("utf-8") + b"\0" for word in argv)
     assert processes.parse_cmdline(data) == tuple(argv)
@@ -306,7 +307,8 @@ def test_any_arguments_are_read(data):
     assert isinstance(processes.is_daemon(argv), bool)
     assert isinstance(processes.is_sender(argv), bool)
     assert isinstance(processes.is_shell(argv), bool)
-    assert processes.port_of(argv) is None or processes.port_of(argv) >= 0
+    port = processes.port_of(argv)
+    assert port is None or port >= 0
 
 
 @given(st.text("ab;'\" \\\n-x"))

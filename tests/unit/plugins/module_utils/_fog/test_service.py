@@ -6,6 +6,7 @@
 
 import pytest
 from ansible_collections.imaging.multicast.plugins.module_utils._fog import service
+from ansible_collections.imaging.multicast.plugins.module_utils._fog.command import CommandError
 from ansible_collections.imaging.multicast.plugins.module_utils._fog.processes import Process
 from hypothesis import given
 from hypothesis import strategies as st
@@ -41,7 +42,12 @@ def systemd(root, monkeypatch):
 
     def answer(text):
         asked = []
-        monkeypatch.setattr(service, "ask", lambda *call: asked.append(call) or text)
+
+        def ask(*call):
+            asked.append(call)
+            return text
+
+        monkeypatch.setattr(service, "ask", ask)
         return asked
 
     return answer
@@ -121,6 +127,7 @@ def test_systemd_is_asked_once(root, systemd):
     asked = systemd(SHOWN)
     found = service.read_service((), str(root))
     assert (found.manager, found.active, found.main_pid, found.error) == ("systemd", True, 812, "")
+    assert found.since is not None
     assert found.since > 0
     ((name, words, _timeout),) = asked
     assert (name, words[:3]) == ("systemctl", ["show", "--no-pager", "FOGMulticastManager.service"])
@@ -137,7 +144,7 @@ def test_a_unit_made_from_a_sysv_script_is_enabled_by_links(root, systemd):
 @pytest.mark.parametrize("known", [True, False])
 def test_a_systemd_that_does_not_answer_leaves_the_processes(root, monkeypatch, systemd, known):
     def fail(*_call):
-        raise service.CommandError("systemctl did not end within 20 s")
+        raise CommandError("systemctl did not end within 20 s")
 
     monkeypatch.setattr(service, "ask", fail)
     if known:
