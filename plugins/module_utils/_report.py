@@ -177,6 +177,8 @@ def host(
         tasks += repair["tasks"]
         tasks.append({"kind": "host.verify", "what": "verify the repair", "result": verified})
     steps = [each for task in tasks for each in _steps_of(task, check_mode)]
+    if "findings" not in result and not {FAILED, PLANNED} & {each["outcome"] for each in steps}:
+        steps.append(_step(LOOK, "look at the host", FAILED, "nothing was learnt about this host"))
     if repair and repair["refused"]:
         steps.append(_step("fleet.guard", "repair the host", BLOCKED, repair["refused"]))
     before = tuple(result.get("findings", ()))

@@ -229,6 +229,14 @@ def test_a_host_that_could_not_be_looked_at_failed():
     assert (host.steps[0]["kind"], host.steps[0]["detail"]) == ("host.look", "no .fogsettings")
 
 
+def test_a_host_nothing_was_learnt_about_is_not_called_healthy():
+    prepared = [{"kind": "package.install", "what": "install the libraries", "result": {"changed": True}}]
+    for result in ({"skipped": True, "changed": False}, {"prepared": prepared}):
+        host = read(result)
+        assert host.outcome == "failed"
+        assert host.steps[-1]["detail"] == "nothing was learnt about this host"
+
+
 def test_a_module_that_failed_tells_its_steps_and_why():
     done = step("done")
     host = read(
