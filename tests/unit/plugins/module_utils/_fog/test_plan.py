@@ -117,6 +117,8 @@ class TestInterface:
         assert plan_interface(snapshot) == NOTHING
         plan = plan_interface(snapshot, interface="eth0")
         assert short(plan) == [("setting.update", "FOG_NFS_ETH_MONITOR", {"settingValue": "eth0"})]
+        stale_record = vary(snapshot, database={"nodes": (node(interface="eth9"),)})
+        assert [step.kind for step in plan_interface(stale_record).steps] == ["node.update"]
 
     def test_a_named_interface_that_does_not_carry_the_address_is_taken_with_a_note(self):
         plan = plan_interface(nodes(node(), network=TWO), interface="eth1")
