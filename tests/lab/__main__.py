@@ -187,7 +187,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"{colour('error:', 'red', sys.stderr)} {error}", file=sys.stderr)
         return 1
     except subprocess.CalledProcessError as error:
-        print(f"{colour('error:', 'red', sys.stderr)} {error.cmd} ended with {error.returncode}", file=sys.stderr)
+        said = (error.stderr or "").strip()
+        error_word = colour("error:", "red", sys.stderr)
+        print(f"{error_word} {error.cmd} ended with {error.returncode} {said}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         again = f"python -m tests.lab --lab {options.lab}"

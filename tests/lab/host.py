@@ -110,9 +110,9 @@ class Host:
         if self.leader is None or not self.running:
             raise HostError(f"{self.name} is not running; boot it with: python -m tests.lab up")
         spaces = ("--mount", "--uts", "--ipc", "--pid", "--net", "--cgroup")
-        # nsenter forks to enter the process ids; without setpriv its child would survive a time-out.
-        ends_with_nsenter = ("setpriv", "--pdeathsig", "KILL", "--")
-        return ["nsenter", "--target", str(self.leader.pid), *spaces, "--", *ends_with_nsenter, *argv]
+        # nsenter ends with its caller, and what it forks into the host's process ids (after a time-out too) with it.
+        with_parent = ("setpriv", "--pdeathsig", "KILL", "--")
+        return [*with_parent, "nsenter", "--target", str(self.leader.pid), *spaces, "--", *with_parent, *argv]
 
     def write(self, path: str, text: str, mode: int = 0o644) -> None:
         """Write a file of the host, before or after boot: owner root, atomically, parent folders made."""

@@ -19,7 +19,7 @@ from tests.lab.console import Progress
 from tests.lab.fleet import SUITES, Fleet, HostSpec
 from tests.lab.host import Host
 from tests.lab.journal import Entry, Journal
-from tests.lab.locks import locked
+from tests.lab.locks import held, locked, run_helper
 from tests.lab.mounts import is_mounted, mounts
 from tests.lab.processes import Process, alive, boot_id, identify, init_of, kill, wait_gone
 from tests.lab.ssh import SshFiles
@@ -33,9 +33,10 @@ _BOOT_SECONDS_PER_HOST = 3.0
 _COMPANIONS = {"mariadb.service": ("mariadb.socket", "mariadb-extra.socket")}
 _SERVICES = ("mariadb.service", "FOGMulticastManager.service")
 # Waits for a line before it becomes the program: until its process id is recorded nothing runs, and when the lab is
-# killed before that the read fails and nothing ever runs. The arguments are folders of control groups, "--", a program.
+# killed before that the read fails and nothing ever runs. Until then it also holds the lab's lock, as descriptor 3.
+# The arguments are folders of control groups, "--", a program.
 _ENTER = 'while [ "$1" != -- ]; do echo $$ > "$1/cgroup.procs" || exit 1; shift; done; shift; '
-_GATED = f'read -r go && [ "$go" = go ] || exit 1; {_ENTER} exec "$@" < /dev/null'
+_GATED = f'read -r go && [ "$go" = go ] || exit 1; {_ENTER} exec "$@" < /dev/null 3>&-'
 _ENTERED = f'{_ENTER} exec "$@"'
 
 
@@ -302,7 +303,8 @@ class Lab:
         gate, go = os.pipe()
         console = os.open(host.console, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
-            actions = [(os.POSIX_SPAWN_DUP2, source, at) for at, source in enumerate((gate, console, console))]
+            streams = (gate, console, console, held()[0])
+            actions = [(os.POSIX_SPAWN_DUP2, source, at) for at, source in enumerate(streams)]
             pid = os.posix_spawnp("sh", argv, environment, file_actions=actions, setsid=True)
             process = identify(pid)
             if process is None:
@@ -406,17 +408,18 @@ class Lab:
             with suppress(ChildProcessError):
                 os.waitpid(process.pid, os.WNOHANG)
         if rest:
-            raise LabError(f"lab {self.name}: processes do not end: {', '.join(str(process.pid) for process in rest)}")
+            pids = ", ".join(str(pid) for pid in sorted({process.pid for process in rest}))
+            raise LabError(f"lab {self.name}: processes do not end: {pids}; run down again, or look at them with ps")
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        with locked(self._lock, wait=False) as free:
+        with locked(self._lock, wait=False, inherited=True) as free:
             if free:
                 yield
                 return
         with ExitStack() as stack:
             with self.progress.step(f"waiting for the other run that works on lab {self.name}"):
-                stack.enter_context(locked(self._lock))
+                stack.enter_context(locked(self._lock, inherited=True))
             yield
 
 
@@ -429,7 +432,7 @@ def _unmount(path: Path, timeout: float = 5.0) -> None:
     """Unmount ``path`` as often as something is mounted there; busy is tried again: ended processes let go late."""
     deadline = time.monotonic() + timeout
     while is_mounted(path):
-        done = subprocess.run(["umount", str(path)], capture_output=True, text=True, check=False)
+        done = run_helper(["umount", str(path)], check=False)
         if done.returncode != 0 and time.monotonic() > deadline:
             raise LabError(f"cannot unmount {path}: {done.stderr.strip()}; a program outside the lab may be using it")
         if done.returncode != 0:

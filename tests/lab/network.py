@@ -1,11 +1,11 @@
 """The lab's network: one namespace with a bridge in it, one namespace per host, a veth pair between."""
 
-import subprocess
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from tests.lab.fleet import GATEWAY, NETWORK_PREFIX
 from tests.lab.host import Host
+from tests.lab.locks import run_helper
 
 _FOLDER = Path("/run/netns")
 INTERFACE = "eth0"
@@ -17,9 +17,7 @@ def path(netns: str) -> Path:
 
 
 def _batch(lines: Iterable[str], netns: str = "") -> None:
-    subprocess.run(
-        ["ip", *(["-netns", netns] if netns else []), "-batch", "-"], input="\n".join(lines), text=True, check=True
-    )
+    run_helper(["ip", *(["-netns", netns] if netns else []), "-batch", "-"], input="\n".join(lines))
 
 
 def create_bridge(netns: str, bridge: str) -> None:
@@ -66,7 +64,7 @@ def connect(netns: str, bridge: str, hosts: Sequence[Host]) -> None:
 def remove(netns: str) -> None:
     """Remove a named namespace with everything in it; nothing happens when it is not there."""
     if path(netns).exists():
-        done = subprocess.run(["ip", "netns", "delete", netns], capture_output=True, text=True, check=False)
+        done = run_helper(["ip", "netns", "delete", netns], check=False)
         if done.returncode != 0:
             # Killed between making the file and mounting the namespace on it: a plain file is left.
             path(netns).unlink(missing_ok=True)

@@ -1,10 +1,10 @@
 """Keys and configuration so that ssh reaches every host of the lab without a question or a warning."""
 
-import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
 from tests.lab.host import Host
+from tests.lab.locks import run_helper
 
 _HOST_KEY = "/etc/ssh/ssh_host_ed25519_key"
 
@@ -65,5 +65,4 @@ class SshFiles:
 
 
 def _keygen(path: Path, comment: str) -> None:
-    argv = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(path)]
-    subprocess.run(argv, stdin=subprocess.DEVNULL, check=True)
+    run_helper(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(path)])

@@ -7,7 +7,6 @@ a change under tests/lab/fog/ costs seconds and not a new Debian.
 import hashlib
 import importlib
 import os
-import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +15,7 @@ from pathlib import Path
 
 from tests.lab import image
 from tests.lab.console import Progress, Step
-from tests.lab.locks import locked
+from tests.lab.locks import locked, run_helper
 from tests.lab.mounts import mounts
 
 _FOG = Path(__file__).parent / "fog"
@@ -126,7 +125,7 @@ class ImageStore:
     def _unmount_below(folder: Path) -> None:
         for mount in reversed(mounts()):
             if mount.path == folder or folder in mount.path.parents:
-                subprocess.run(["umount", str(mount.path)], check=True)
+                run_helper(["umount", str(mount.path)])
 
     def clean(self) -> None:
         """Take away what builders left behind that were killed."""
@@ -156,4 +155,4 @@ def mount_overlay(lowers: Sequence[Path], upper: Path, work: Path, target: Path)
     """Mount an overlay. Raises subprocess.CalledProcessError."""
     stacked = ":".join(map(str, lowers))
     options = f"lowerdir={stacked},upperdir={upper},workdir={work}"
-    subprocess.run(["mount", "-t", "overlay", "-o", options, "overlay", str(target)], check=True)
+    run_helper(["mount", "-t", "overlay", "-o", options, "overlay", str(target)])

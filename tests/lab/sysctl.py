@@ -6,13 +6,12 @@ vanishes with the last lab.
 
 import json
 import os
-import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from tests.lab.locks import locked
+from tests.lab.locks import locked, run_helper
 from tests.lab.mounts import is_mounted
 from tests.lab.processes import boot_id
 
@@ -116,6 +115,6 @@ class SharedLimits:
         # The first "ip netns add" on a machine mounts /run/netns on itself.
         if self._netns.exists() and not any(self._netns.iterdir()):
             if not mounted and is_mounted(self._netns):
-                subprocess.run(["umount", str(self._netns)], check=True)
+                run_helper(["umount", str(self._netns)])
             if not existed:
                 self._netns.rmdir()

@@ -17,6 +17,7 @@ from tests.lab.fleet import subset
 from tests.lab.host import HostError
 from tests.lab.lab import Lab, LabError
 from tests.lab.mounts import mounts
+from tests.lab.processes import Process, identify
 from tests.lab.sysctl import SharedLimits
 
 pytestmark = pytest.mark.lab
@@ -36,28 +37,42 @@ def _command(lab: Lab, *words: str) -> str:
     return said
 
 
-def _namespaces(lab: Lab) -> set[int]:
-    """Inode numbers of the lab's network namespaces."""
-    return {path.stat().st_ino for path in _NETNS.glob(f"{lab.netns}*")}
+def _inside(lab: Lab) -> set[Process]:
+    """The processes in the lab's network namespaces now."""
+    namespaces = {path.stat().st_ino for path in _NETNS.glob(f"{lab.netns}*")}
+    return {process for process in _processes() if _network(process) in namespaces}
 
 
-def _traces(lab: Lab, namespaces: set[int]) -> list[str]:
-    """Everything on the machine that belongs to ``lab`` now; ``namespaces`` are those it had when it was up."""
+def _processes() -> list[Process]:
+    found = (identify(int(pid)) for pid in os.listdir("/proc") if pid.isdigit())
+    return [process for process in found if process is not None]
+
+
+def _network(process: Process) -> int:
+    try:
+        return Path(f"/proc/{process.pid}/ns/net").stat().st_ino
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        # It has ended, or belongs to who runs this machine.
+        return 0
+
+
+def _traces(lab: Lab, inside: set[Process]) -> list[str]:
+    """Everything on the machine that belongs to ``lab`` now; ``inside`` are processes that were in its network.
+
+    (Not the numbers of its namespaces: the kernel gives them to the next lab.)
+    """
     found = [f"mount {mount.path}" for mount in mounts() if lab.folder in mount.path.parents]
     found += [f"namespace {path}" for path in _NETNS.glob(f"{lab.netns}*")]
-    for root in cgroups.hierarchies(mounts()):
-        found += [f"cgroup {path}" for path in root.rglob(f"{lab.netns}*")]
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        process = Path("/proc", pid)
+    found += [f"cgroup {root}" for root in cgroups.hierarchies(mounts()) if (root / lab.netns).exists()]
+    for process in _processes():
+        folder = Path("/proc", str(process.pid))
         try:
-            inside = (process / "ns/net").stat().st_ino in namespaces
-            grouped = lab.netns in (process / "cgroup").read_text(encoding="utf-8")
-            named = lab.netns.encode() in (process / "cmdline").read_bytes()
-        except (FileNotFoundError, ProcessLookupError, PermissionError):
-            # It ended, is a zombie that its parent has not collected, or belongs to who runs this machine.
+            grouped = lab.netns in (folder / "cgroup").read_text(encoding="utf-8")
+            words = (folder / "cmdline").read_bytes().decode(errors="replace")
+        except (FileNotFoundError, ProcessLookupError):
             continue
-        if inside or grouped or named:
-            found.append(f"process {pid}")
+        if process in inside or grouped or lab.netns in words:
+            found.append(f"process {process.pid} {words!r}")
     folders = (lab.folder, lab.control, *Path("/run/systemd/nspawn").glob(f"*/{lab.netns}*"))
     return found + [f"folder {path}" for path in folders if path.exists()]
 
@@ -94,8 +109,8 @@ def own(able: None) -> Iterator[Callable[[str], Lab]]:
 def test_up_status_ssh_and_down_leave_nothing(own: Callable[[str], Lab]) -> None:
     lab = own("cycle")
     _command(lab, "up", "--hosts", "nas1,client1")
-    inside = _namespaces(lab)
-    assert len(inside) == 3
+    inside = _inside(lab)
+    assert len(inside) > 10
     kinds = {trace.partition(" ")[0] for trace in _traces(lab, inside)}
     assert kinds == {"mount", "namespace", "cgroup", "process", "folder"}
     status = _command(lab, "status").splitlines()
@@ -120,7 +135,7 @@ def test_up_killed_then_down_leaves_nothing(own: Callable[[str], Lab], stage: st
     process = _start(lab, "up", "--hosts", "nas1,client1")
     _wait_for(lambda: any(entry.kind == stage and entry.host for entry in lab.journal.entries()), process)
     _kill(process)
-    inside = _namespaces(lab)
+    inside = _inside(lab)
     _command(lab, "down")
     assert _traces(lab, inside) == []
 
@@ -130,11 +145,11 @@ def test_up_killed_then_up_starts_over(own: Callable[[str], Lab]) -> None:
     process = _start(lab, "up", "--hosts", "nas1")
     _wait_for(lambda: any(entry.kind == "process" for entry in lab.journal.entries()), process)
     _kill(process)
-    inside = _namespaces(lab)
+    inside = _inside(lab)
     said = _command(lab, "up", "--hosts", "nas1")
     assert "taking it away" in said
     assert _command(lab, "ssh", "nas1", "systemctl is-system-running") == "running\n"
-    inside |= _namespaces(lab)
+    inside |= _inside(lab)
     _command(lab, "down")
     assert _traces(lab, inside) == []
 
@@ -143,7 +158,7 @@ def test_up_killed_then_up_starts_over(own: Callable[[str], Lab]) -> None:
 def test_down_killed_then_down_leaves_nothing(own: Callable[[str], Lab], delay: float) -> None:
     lab = own("halfdown")
     lab.up(subset(["nas1", "client1"]))
-    inside = _namespaces(lab)
+    inside = _inside(lab)
     leader = lab.host("nas1")
     process = _start(lab, "down")
     # From the first process that is gone the rest is being taken down.
@@ -164,7 +179,7 @@ def test_two_labs_at_once(own: Callable[[str], Lab]) -> None:
     one.host("nas1").write("/root/whose", "one")
     two.host("nas1").write("/root/whose", "two")
     assert [_command(lab, "ssh", "nas1", "cat /root/whose") for lab in (one, two)] == ["one", "two"]
-    inside = _namespaces(one)
+    inside = _inside(one)
     _command(one, "down")
     assert _traces(one, inside) == []
     assert _command(two, "ssh", "nas1", "cat /root/whose") == "two"
@@ -199,7 +214,7 @@ def test_what_runs_in_the_lab_ends_with_it(own: Callable[[str], Lab]) -> None:
     lab = own("leftover")
     lab.up(subset(["nas1"]))
     lab.run(["sh", "-c", "setsid sleep 1000 >/dev/null 2>&1 &"])
-    inside = _namespaces(lab)
+    inside = _inside(lab)
     assert any(trace.startswith("process") for trace in _traces(lab, inside))
     lab.down()
     assert _traces(lab, inside) == []

@@ -370,6 +370,23 @@ def test_a_lock_file_removed_by_its_holder_protects_nobody(tmp_path: Path) -> No
     assert inside.is_set()
 
 
+def test_the_lock_of_a_lab_outlives_its_killed_holder_until_the_helper_ends(tmp_path: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path; from tests.lab.locks import locked, run_helper\n"
+        "with locked(Path(sys.argv[1]), inherited=True):\n"
+        "    run_helper(['sleep', '1000'])"
+    )
+    lock = tmp_path / "lock"
+    with subprocess.Popen([sys.executable, "-c", script, str(lock)], cwd=Path(__file__).parents[2]) as holder:
+        (helper,) = _descendants(holder.pid, 1)
+        holder.kill()
+    with locked(lock, wait=False) as free:
+        assert not free
+    kill(helper)
+    with locked(lock) as free:
+        assert free
+
+
 def _hold(path: Path, inside: threading.Event) -> None:
     with locked(path):
         assert path.exists()
