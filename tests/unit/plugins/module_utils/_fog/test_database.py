@@ -177,8 +177,8 @@ def test_sessions_tasks_and_what_joins_them(connect):
         tasks=[task(31), task(30, 3), task(32)],
         **{
             "associations of sessions": [(2, 9, 30, 3, 3), (5, 9, 77, 3, None)],
-            "associations of tasks": [(2, 9, 30, 3, 3), (1, 4, 30, 5, 3), (3, 5, 31, None, 1), (4, 6, 31, 4, 1)],
-            "orphans": [(1, 4, 30, 5, 3), (8, 2, 3, None, None)],
+            "associations of tasks": [(2, 9, 30, 3, 3), (1, 12, 30, 5, 3), (3, 5, 31, None, 1), (4, 6, 31, 4, 1)],
+            "orphans": [(1, 12, 30, 5, 3), (8, 2, 3, None, None)],
         },
     )
     found = database.read_database(connection)
@@ -194,7 +194,7 @@ def test_sessions_tasks_and_what_joins_them(connect):
         database.Task(32, "lab", 1, 7, 4, seconds, None, 0, 1, None),
     )
     assert found.associations == (
-        database.Association(1, 4, 30, 5, 3),
+        database.Association(1, 12, 30, 5, 3),
         database.Association(2, 9, 30, 3, 3),
         database.Association(3, 5, 31, None, 1),
         database.Association(4, 6, 31, 4, 1),

@@ -326,6 +326,8 @@ def test_clock_changes_make_a_session_look_younger_never_older():
     assert log.signs_of_life(autumn, 0.0) == {1: 10.0, 2: 10.0}
     spring = lines((6400.0, 1), (10010.0, 2), (10020.0, None))
     assert log.signs_of_life(spring, 0.0) == {1: 20.0, 2: 10.0}
+    set_back = lines((10000.0, 1), (5000.0, 2), (5010.0, None))
+    assert log.signs_of_life(set_back, 0.0) == {1: 10.0, 2: 10.0}
     long_silence = lines((0.0, 1), (7200.0, None))
     assert log.signs_of_life(long_silence, 0.0) == {1: 7200.0}
 
