@@ -266,9 +266,13 @@ def test_local_addresses_are_cached(fresh: Fresh) -> None:
 def test_log_starts_anew_at_every_start_and_when_it_is_full(fresh: Fresh) -> None:
     host = fresh("fog1")
     session = sent(host)
+    before = sessions.wait_sending(host, session)
     host.run(["systemctl", "restart", layout.UNIT])
-    log_shows(host, "has started")
     # The restart sends the session again from its first file.
+    again = sessions.wait_sending(host, session)
+    assert again.pid != before.pid
+    log_shows(host, f"is already running with pid: {again.pid}")
+    assert f"with pid: {before.pid}" not in "\n".join(log(host))
     assert [line for line in lines(host) if line == recorded.NEW] == [recorded.NEW]
     assert lines(host)[: len(recorded.START)] == list(recorded.START)
     assert row(host, session)[0] == 3
