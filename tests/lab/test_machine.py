@@ -110,7 +110,7 @@ def test_up_status_ssh_and_down_leave_nothing(own: Callable[[str], Lab]) -> None
     lab = own("cycle")
     _command(lab, "up", "--hosts", "nas1,client1")
     inside = _inside(lab)
-    assert {host.leader for host in lab.hosts()} <= inside
+    assert {host.leader for host in lab.hosts.values()} <= inside
     kinds = {trace.partition(" ")[0] for trace in _traces(lab, inside)}
     assert kinds == {"mount", "namespace", "cgroup", "process", "folder"}
     status = _command(lab, "status").splitlines()
