@@ -32,6 +32,15 @@ _BOOT_SECONDS_PER_HOST = 3.0
 # systemd units that come along with another one and would start it on a connection.
 _COMPANIONS = {"mariadb.service": ("mariadb.socket", "mariadb-extra.socket")}
 _SERVICES = ("mariadb.service", "FOGMulticastManager.service")
+# systemd-nspawn mounts /sys before it enters the host's network, so /sys/class/net would show the machine's interfaces.
+_OWN_INTERFACES = """
+mkdir /run/sys
+mount -t sysfs -o ro sysfs /run/sys
+mount --bind /run/sys/devices /sys/devices
+mount --bind /run/sys/class /sys/class
+umount /run/sys
+rmdir /run/sys
+"""
 # Waits for a line before it becomes the program: until its process id is recorded nothing runs, and when the lab is
 # killed before that the read fails and nothing ever runs. Until then it also holds the lab's lock, as descriptor 3.
 # The arguments are folders of control groups, "--", a program.
@@ -327,6 +336,7 @@ class Lab:
                 time.sleep(0.02)
         self.journal.record(Entry("leader", host.name, pid=host.leader.pid, start=host.leader.start))
         host.wait_ready(deadline - time.monotonic())
+        host.run(["sh", "-ec", _OWN_INTERFACES])
 
     def _finish(self, whole: Fleet, todo: Sequence[Host]) -> None:
         servers = [host for host in todo if host.spec.database == host.name]
