@@ -29,9 +29,9 @@ def fog4(lab: Lab, boot: Boot) -> Iterator[Host]:
 
 
 def last_line(run: controller.Run) -> str:
-    """The last line a run printed before Ansible's own recap."""
+    """The last line a run printed before Ansible's own recap, but for Ansible's word that the task went well."""
     lines = [line.strip() for line in run.output.partition("PLAY RECAP")[0].splitlines() if line.strip()]
-    return lines[-1]
+    return lines[-2] if lines[-1].startswith("ok: [") else lines[-1]
 
 
 # --- FOG's installer ------------------------------------------------------------------------------------------------
@@ -119,6 +119,8 @@ def without_netifaces(host: Host) -> Iterator[None]:
     index = f"{control}Filename: ./netifaces.deb\nSize: {size}\nSHA256: {checksum}\n"
     host.write("/srv/packages/Packages", index)
     host.write("/etc/apt/sources.list", "deb [trusted=yes] file:/srv/packages ./\n")
+    # Check mode does not refresh the lists.
+    host.run(["apt-get", "update"])
     try:
         yield
     finally:
