@@ -22,7 +22,7 @@ from tests.lab.lab import Lab
 CHECKOUT = Path(__file__).resolve().parents[2]
 REPORT = CHECKOUT / "multicast-report"
 BROKEN: Mapping[str, Sequence[str]] = {
-    "fog1": ("stale-session", "association-orphan"),
+    "fog1": ("association-orphan", "stale-session"),
     "fog2": ("child-dead",),
     "fog3": ("address-changed",),
     "fog4": ("image-missing",),
