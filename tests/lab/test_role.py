@@ -106,6 +106,7 @@ def without_netifaces(host: Host) -> Iterator[None]:
     found = host.run(["sh", "-c", f"echo {PACKAGES}/netifaces*.so"]).stdout.strip()
     host.run(["cp", found, "/root/netifaces.so"])
     host.run(["dpkg", "--purge", "--force-depends", "python3-netifaces"])
+    host.run(["rm", "-f", found])
     tree = "/root/package"
     host.run(["mkdir", "-p", f"{tree}/DEBIAN", f"{tree}{PACKAGES}", "/srv/packages"])
     host.run(["cp", "/root/netifaces.so", f"{tree}{found}"])

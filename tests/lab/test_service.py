@@ -134,29 +134,39 @@ def test_a_start_in_vain_is_refused(lab: Lab, fog4: Host) -> None:
     assert daemon(fog4) == pid
 
 
+# What tells that systemd runs (sd_booted(3)), and how it is asked.
+SYSTEMD = ("/run/systemd/system", "/usr/bin/systemctl")
+
+
 @contextmanager
-def without_systemctl(host: Host) -> Iterator[None]:
-    """A host that has the init script only, as one without systemd."""
-    host.run(["mv", "/usr/bin/systemctl", "/usr/bin/systemctl.away"])
+def without_systemd(host: Host) -> Iterator[None]:
+    """A host that seems to run without systemd."""
     try:
+        for path in SYSTEMD:
+            host.run(["mv", path, f"{path}.away"])
         yield
     finally:
-        host.run(["mv", "/usr/bin/systemctl.away", "/usr/bin/systemctl"])
+        for path in SYSTEMD:
+            host.run(["mv", f"{path}.away", path])
 
 
 @pytest.mark.parametrize("manager", ["systemd", "sysv"])
 def test_a_daemon_with_an_init_script_is_started_and_restarted(lab: Lab, fog4: Host, manager: str) -> None:
     use_sysv(fog4)
-    log_shows(fog4, "* No new tasks found")
-    pid = daemon(fog4)
     with ExitStack() as stack:
         if manager == "sysv":
-            stack.enter_context(without_systemctl(fog4))
+            stack.enter_context(without_systemd(fog4))
+        else:
+            # Started by the script itself, systemd would know nothing of it.
+            fog4.run([layout.INIT_SCRIPT, "stop"])
+            fog4.run(["systemctl", "start", layout.UNIT])
+        log_shows(fog4, "* No new tasks found")
+        pid = daemon(fog4)
         restarted = service(lab, fog4, restart=True)
         assert restarted["before"]["manager"] == manager
         assert outcomes(restarted) == [("service.restart", "done")]
         assert daemon(fog4) != pid
-        fog4.run([layout.INIT_SCRIPT, "stop"])
+        fog4.run([layout.INIT_SCRIPT, "stop"] if manager == "sysv" else ["systemctl", "stop", layout.UNIT])
         processes.wait_for("the daemon to end", lambda: processes.daemon(fog4) is None)
         started = service(lab, fog4)
         assert ("service.start", "done") in outcomes(started)
