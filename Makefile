@@ -63,8 +63,8 @@ docs: set-up-runtime ## write docs/findings.md from the catalogue
 
 setup: set-up-dev ## everything the other targets need
 
-set-up-%:
-	@$(PYTHON) tools/setup.py $*
+set-up-runtime set-up-lab set-up-dev:
+	@$(PYTHON) tools/setup.py $(@:set-up-%=%)
 
 clean: ## stop the lab and remove everything that can be made again
 	@if [ -d .lab ]; then $(LAB) down; fi
