@@ -35,7 +35,7 @@ def control(action: str, service: Service, logs: Logs, wait: float) -> str:
     :param logs: where its log is, as seen before.
     :param wait: seconds to wait for a new child and its first line in the log, after a start or restart.
     :returns: what to tell about it, for example that no child showed up in time; "" when all went well.
-    :raises ServiceError: the command failed or did not end in time.
+    :raises ServiceError: the command failed or did not end in time, or the old child outlived it.
     """
     before = {(child.pid, child.start) for child in read_processes().children}
     begin = time.monotonic()
@@ -99,5 +99,10 @@ def _await_child(before: Set[Tuple[int, int]], logs: Logs, begin: float, wait: f
         if time.monotonic() - begin >= wait:
             if fresh:
                 return f"the new child wrote nothing into {logs.path} within {wait:.0f} s"
+            if children:
+                raise ServiceError(
+                    f"{UNIT} was not restarted: its old child (process id {children[0].pid}) still runs after {wait:.0f} s. "
+                    "It was probably started behind the service manager's back; end it by hand and start the service."
+                )
             return f"no new child of {UNIT} lived within {wait:.0f} s"
         time.sleep(_POLL)

@@ -48,8 +48,8 @@ def trouble(snapshot: Snapshot) -> Tuple[str, ...]:
 
 
 def patience(snapshot: Snapshot) -> float:
-    """Seconds the log may be silent: three of the daemon's intervals."""
-    return max(3 * sleep_time(snapshot), 30.0)
+    """Seconds the log may be silent: three of the daemon's intervals, and time for a busy host."""
+    return max(3 * sleep_time(snapshot), 15.0)
 
 
 def cached_too_long(snapshot: Snapshot) -> str:

@@ -24,6 +24,8 @@ LONG_AGO = 7200
 # A sender that has just lost its session may still be ended by FOG; after this long it will not be. A process cannot be
 # dated back.
 ORPHAN_SECONDS = 6
+# A child younger than this may not have had the time to write.
+SILENT_SECONDS = 16
 SHARED_PORT = 50000
 GONE_ADDRESS = "10.99.250.9"
 GONE_NIC = "eth9"

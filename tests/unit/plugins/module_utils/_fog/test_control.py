@@ -119,9 +119,16 @@ def test_a_daemon_that_keeps_its_output_open_is_not_waited_for(command, logs, mo
 
 def test_a_child_that_never_comes_is_told(command, logs, children):
     command("systemctl")
-    children[:] = [(OLD,)]
+    children[:] = [(OLD,), ()]
     text = control.control("restart", service(), logs, 0.1)
     assert text == "no new child of FOGMulticastManager lived within 0 s"
+
+
+def test_a_restart_that_leaves_the_old_child_has_failed(command, logs, children):
+    command("systemctl")
+    children[:] = [(OLD,)]
+    with pytest.raises(control.ServiceError, match=r"was not restarted: its old child \(process id %d\)" % OLD.pid):
+        control.control("restart", service(), logs, 0.1)
 
 
 @pytest.mark.parametrize("case", ["old", "none", "empty"])
