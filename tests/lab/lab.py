@@ -85,9 +85,7 @@ class Lab:
             stored: dict[str, dict[str, Any]] = json.loads(self._fleet_file.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return {}
-        return {
-            name: HostSpec(**{**fields, "services": tuple(fields["services"])}) for name, fields in stored.items()
-        }
+        return {name: HostSpec(**{**fields, "services": tuple(fields["services"])}) for name, fields in stored.items()}
 
     def host(self, name: str) -> Host:
         """A host of the lab. Raises LabError when the lab has no host of this name."""

@@ -145,8 +145,8 @@ def missing(probe: Probe, folder: Path, hosts: int) -> list[Missing]:
                 "mkdir -p /sys/fs/cgroup/unified && mount -t cgroup2 cgroup2 /sys/fs/cgroup/unified",
             )
         )
-    if any(character in str(folder) for character in ":,\\\n\""):
-        found.append(Missing(f"a state folder without any of : , \\ \" in its path ({folder})", "use --state PATH"))
+    if any(character in str(folder) for character in ':,\\\n"'):
+        found.append(Missing(f'a state folder without any of : , \\ " in its path ({folder})', "use --state PATH"))
     disk = _IMAGES_DISK + hosts * _HOST_DISK
     if probe.free_disk(folder) < disk:
         found.append(Missing(f"{disk / 2**30:.1f} GB of free disk at {folder}", "free some, or use --state PATH"))

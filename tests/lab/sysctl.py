@@ -30,9 +30,7 @@ def needed(hosts: int) -> Mapping[str, int]:
 class SharedLimits:
     """The machine's record in ``folder`` of which labs are up and which limits were raised for them."""
 
-    def __init__(
-        self, folder: Path = SHARED, proc: Path = Path("/proc/sys"), netns: Path = Path("/run/netns")
-    ) -> None:
+    def __init__(self, folder: Path = SHARED, proc: Path = Path("/proc/sys"), netns: Path = Path("/run/netns")) -> None:
         self._folder = folder
         self._proc = proc
         self._netns = netns

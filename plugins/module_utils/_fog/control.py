@@ -101,8 +101,9 @@ def _await_child(before: Set[Tuple[int, int]], logs: Logs, begin: float, wait: f
                 return f"the new child wrote nothing into {logs.path} within {wait:.0f} s"
             if children:
                 raise ServiceError(
-                    f"{UNIT} was not restarted: its old child (process id {children[0].pid}) still runs after {wait:.0f} s. "
-                    "It was probably started behind the service manager's back; end it by hand and start the service."
+                    f"{UNIT} was not restarted: its old child (process id {children[0].pid}) still runs after "
+                    f"{wait:.0f} s. It was probably started behind the service manager's back; end it by hand and "
+                    "start the service."
                 )
             return f"no new child of {UNIT} lived within {wait:.0f} s"
         time.sleep(_POLL)

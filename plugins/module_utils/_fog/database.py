@@ -110,6 +110,7 @@ class Session(NamedTuple):
     state: int
     percent: int
     group: int  # msNFSGroupID; a node id for named sessions
+    image_known: bool = True  # whether the images table has this image
 
 
 class Association(NamedTuple):
@@ -393,6 +394,7 @@ _SESSIONS = Query(
     "msPercent, msNFSGroupID FROM multicastSessions WHERE msState IN %s LIMIT %s",
     (ACTIVE, LIMIT + 1),
 )
+_IMAGES = "SELECT imageID FROM images WHERE imageID IN %s"
 _OF_SESSIONS = (
     "SELECT a.msaID, a.msID, a.tID, s.msState, t.taskStateID FROM multicastSessionsAssoc a "
     "LEFT JOIN multicastSessions s ON s.msID = a.msID LEFT JOIN tasks t ON t.taskID = a.tID WHERE a.msID IN %s"
@@ -409,11 +411,14 @@ _ORPHANS = Query(
 )
 
 
-def queries(sessions: Sequence[int] = (1,), tasks: Sequence[int] = (1,)) -> Mapping[str, Query]:
+def queries(
+    sessions: Sequence[int] = (1,), tasks: Sequence[int] = (1,), images: Sequence[int] = (1,)
+) -> Mapping[str, Query]:
     """Every statement that :func:`read_database` sends, by name; for tests that EXPLAIN them on a real server.
 
     :param sessions: ids of active sessions.
     :param tasks: ids of active tasks.
+    :param images: ids of the images of active sessions.
     """
     return {
         "server": _SERVER,
@@ -424,6 +429,7 @@ def queries(sessions: Sequence[int] = (1,), tasks: Sequence[int] = (1,)) -> Mapp
         "nodes": _NODES,
         "tasks": _TASKS,
         "sessions": _SESSIONS,
+        "images": Query(_IMAGES, (tuple(images),)),
         "associations of sessions": Query(_OF_SESSIONS, (tuple(sessions),)),
         "associations of tasks": Query(_OF_TASKS, (tuple(tasks),)),
         "orphans": _ORPHANS,
@@ -448,6 +454,7 @@ def read_database(connection: Any, resolve_timeout: float = RESOLVE_TIMEOUT) -> 
     # read here may look forlorn only because its counterpart came a moment later.
     tasks = [_task(row) for row in _bounded(_rows(connection, _TASKS), "active multicast tasks", truncated)]
     sessions = [_session(row) for row in _bounded(_rows(connection, _SESSIONS), "active sessions", truncated)]
+    sessions = _with_images(connection, sessions)
     found: Dict[int, Association] = {}
     for sql, ids in ((_OF_SESSIONS, [session.id for session in sessions]), (_OF_TASKS, [task.id for task in tasks])):
         for row in _rows(connection, Query(sql, (tuple(ids),))) if ids else ():
@@ -470,6 +477,14 @@ def read_database(connection: Any, resolve_timeout: float = RESOLVE_TIMEOUT) -> 
         truncated=tuple(truncated),
         table_privileges=rights or {},
     )
+
+
+def _with_images(connection: Any, sessions: List[Session]) -> List[Session]:
+    if not sessions:
+        return sessions
+    wanted = tuple(sorted({session.image for session in sessions}))
+    known = {_int(row[0]) for row in _rows(connection, Query(_IMAGES, (wanted,)))}
+    return [session._replace(image_known=session.image in known) for session in sessions]
 
 
 def _rows(connection: Any, query: Query) -> Sequence[Sequence[Any]]:

@@ -92,8 +92,8 @@ def diagnose(
         found += interface_findings(snapshot)
         found += session_findings(snapshot, stale_after) + leftover_findings(snapshot, stale_after)
     found += service_findings(snapshot, master)
-    found = [_with_cause(each, found) for each in found]
     found = _within_rights(snapshot, found)
+    found = [_with_cause(each, found) for each in found]
     order = list(CATALOGUE)
     return tuple(sorted(found, key=lambda each: (SEVERITIES.index(each.severity), order.index(each.id))))
 
@@ -139,14 +139,16 @@ def _database_findings(snapshot: Snapshot) -> List[Finding]:
 
 
 def _with_cause(each: Finding, found: List[Finding]) -> Finding:
-    """Name the finding that explains why a session waits, where there is one and nothing better is known."""
+    """Name the finding that explains why a session waits; curing that one is its cure."""
     if each.id != "fog.session.unserved" or each.cause != CATALOGUE[each.id].cause:
         return each
     for name in CAUSES:
         for other in found:
             own = name != "fog.image.missing" or other.subject == each.subject
             if other.id == name and own:
-                return each._replace(cause="%s: %s" % (name, other.summary))
+                return each._replace(
+                    cause="%s: %s" % (name, other.summary), repairable=other.repairable, gate=other.gate
+                )
     return each
 
 

@@ -138,6 +138,7 @@ def session_findings(snapshot: Snapshot, stale_after: float = STALE_AFTER) -> Li
         else:
             found.extend(_unserved(snapshot, session))
             found.extend(_image_missing(snapshot, session))
+            found.extend(_image_deleted(snapshot, session))
     found.extend(_shared_ports(snapshot, stale))
     return found
 
@@ -202,6 +203,25 @@ def _image_missing(snapshot: Snapshot, session: Session) -> List[Finding]:
             summary = "The image of session %d (%s) is not at %s." % (session.id, session.name or "no name", path)
             return [finding("fog.image.missing", session_subject(session), summary, _told(snapshot, session))]
     return []
+
+
+def sessions_of_deleted_images(snapshot: Snapshot) -> Tuple[Session, ...]:
+    """The sessions this host is to serve whose image's row is gone: the daemon's child ends when it meets one."""
+    return tuple(session for session in sessions_served_here(snapshot) if not session.image_known)
+
+
+def _image_deleted(snapshot: Snapshot, session: Session) -> List[Finding]:
+    if session not in sessions_of_deleted_images(snapshot):
+        return []
+    summary = "Image %d of session %d (%s) is in the database no more; the daemon's child ends when it comes to it." % (
+        session.image,
+        session.id,
+        session.name or "no name",
+    )
+    cause = "The image was deleted in FOG while a session of it was active."
+    repair = "Cancel the session in FOG's web interface, or name it in the sessions of fog_multicast_reset."
+    told = _told(snapshot, session)
+    return [finding("fog.image.missing", session_subject(session), summary, told, cause=cause, repair=repair)]
 
 
 def _shared_ports(snapshot: Snapshot, stale: Set[int]) -> List[Finding]:

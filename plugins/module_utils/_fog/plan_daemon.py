@@ -9,7 +9,7 @@ from typing import List
 from .._steps import Step
 from .diagnose import diagnose
 from .diagnose_service import busy, runs
-from .diagnose_sessions import STALE_AFTER
+from .diagnose_sessions import STALE_AFTER, is_stale, sessions_of_deleted_images
 from .plan_base import Plan
 from .service import UNIT
 from .snapshot import Snapshot
@@ -38,6 +38,13 @@ def plan_service(
         if name in found and (name != "fog.db.foreign_schema" or snapshot.database.error):
             text = "%s is not started or restarted while that would be in vain (%s: %s %s)"
             return Plan(refusal=text % (UNIT, name, found[name].summary, found[name].repair))
+    deadly = [
+        session for session in sessions_of_deleted_images(snapshot) if not is_stale(snapshot, session, stale_after)
+    ]
+    if deadly:
+        text = "%s is not started or restarted: its child would end again at session %d, whose image %d was deleted. %s"
+        cure = "Cancel the session in FOG's web interface, or name it in the sessions of fog_multicast_reset."
+        return Plan(refusal=text % (UNIT, deadly[0].id, deadly[0].image, cure))
     if stopped is not None:
         if not stopped.repairable:
             return Plan(refusal="%s %s" % (stopped.summary, stopped.repair))

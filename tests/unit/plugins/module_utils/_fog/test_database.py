@@ -84,6 +84,7 @@ class Connection:
             "nodes": [NODE],
             "tasks": [],
             "sessions": [],
+            "images": [(4,)],
             "associations of sessions": [],
             "associations of tasks": [],
             "orphans": [],
@@ -184,8 +185,9 @@ def test_sessions_tasks_and_what_joins_them(connect):
     found = database.read_database(connection)
     seconds = 1795289765.0
     assert found.sessions == (
-        database.Session(7, "lab deploy - fog", 50014, "w11", 0, -2, 0, "eth0", None, 0, 0, 1),
-        database.Session(9, "lab deploy - fog", 50018, "w11", 4, 0, 0, "eth0", seconds, 3, 0, 1),
+        # Its image is none that there is.
+        database.Session(7, "lab deploy - fog", 50014, "w11", 0, -2, 0, "eth0", None, 0, 0, 1, False),
+        database.Session(9, "lab deploy - fog", 50018, "w11", 4, 0, 0, "eth0", seconds, 3, 0, 1, True),
     )
     assert found.tasks == (
         # Of two sessions the active one counts, then the newest.
@@ -203,6 +205,7 @@ def test_sessions_tasks_and_what_joins_them(connect):
     )
     assert found.truncated == ()
     asked = dict(connection.asked)
+    assert asked["images"] == ((0, 4),)
     assert asked["associations of sessions"] == ((9, 7),)
     assert asked["associations of tasks"] == ((31, 30, 32),)
     assert asked["tasks"] == ((0, 1, 2, 3), 8, 1001)

@@ -604,21 +604,33 @@ class TestStale:
 
 class TestUnserved:
     @pytest.mark.parametrize(
-        ("snapshot", "cause"),
+        ("snapshot", "cause", "repairable"),
         [
-            (nodes(node(master=False)), "fog.node.no_master"),
-            (nodes(node(master=False), node(2, OTHER)), "fog.node.master_not_local"),
-            (nodes(node(), node(2, OTHER)), "fog.node.many_masters"),
-            (vary(healthy(), network=network("eth0", "10.77.0.9")), "fog.node.address_not_local"),
-            (dead_child(), "fog.service.child_dead"),
-            (settings(healthy(), MULTICASTGLOBALENABLED=""), "fog.service.disabled_globally"),
-            (vary(healthy(), missing_images=("/images/win1",)), "fog.image.missing"),
+            (nodes(node(master=False)), "fog.node.no_master", True),
+            (nodes(node(master=False), node(2, OTHER)), "fog.node.master_not_local", True),
+            (nodes(node(), node(2, OTHER)), "fog.node.many_masters", True),
+            (vary(healthy(), network=network("eth0", "10.77.0.9")), "fog.node.address_not_local", True),
+            (dead_child(), "fog.service.child_dead", True),
+            (settings(healthy(), MULTICASTGLOBALENABLED=""), "fog.service.disabled_globally", False),
+            (vary(healthy(), missing_images=("/images/win1",)), "fog.image.missing", False),
         ],
     )
-    def test_the_cause_is_the_finding_beside_it(self, snapshot, cause):
-        found = find(waiting(base=snapshot), "fog.session.unserved")
-        assert (found.severity, found.repairable) == ("error", False)
+    def test_the_cause_is_the_finding_beside_it_and_its_cure_is_too(self, snapshot, cause, repairable):
+        snapshot = waiting(base=snapshot)
+        found = find(snapshot, "fog.session.unserved")
+        assert (found.severity, found.repairable) == ("error", repairable)
         assert found.cause.startswith(cause + ": ")
+        assert found.gate == find(snapshot, cause).gate
+
+    def test_a_deleted_image_is_missing_too(self):
+        snapshot = waiting(5.0)
+        (one,) = snapshot.database.sessions
+        assert "fog.image.missing" not in ids(snapshot)
+        gone = find(vary(snapshot, database={"sessions": (one._replace(image_known=False),)}), "fog.image.missing")
+        assert "in the database no more" in gone.summary
+        assert not gone.repairable
+        elsewhere = vary(waiting(5.0, storage_node()), database={"sessions": (one._replace(image_known=False),)})
+        assert "fog.image.missing" not in ids(elsewhere)
 
     def test_another_sessions_missing_image_is_not_the_cause(self):
         snapshot = vary(waiting(base=waiting()), missing_images=("/images/win2",))

@@ -439,6 +439,18 @@ class TestService:
         idle = vary(storage_node(), service={"active": False}, processes=Processes((), (), ()))
         assert plan_service(idle, restart=True) == NOTHING
 
+    def test_no_restart_while_a_deleted_image_would_end_the_child_again(self):
+        one = session(age=5.0, state=0)
+        dead = vary(healthy(), processes=Processes((process(100),), (), ()))
+        snapshot = with_session(dead, one, [task(age=5.0)])
+        assert plan_service(snapshot).steps
+        deadly = vary(snapshot, database={"sessions": (one._replace(image_known=False),)})
+        plan = plan_service(deadly)
+        assert plan.steps == ()
+        assert "session %d" % one.id in plan.refusal
+        # A stale one is reset before the restart.
+        assert plan_service(deadly, stale_after=1).steps
+
     @pytest.mark.parametrize(
         ("parts", "name"),
         [
