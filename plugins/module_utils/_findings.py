@@ -46,13 +46,7 @@ class Entry(NamedTuple):
     source: str
 
 
-def finding(
-    finding_id: str,
-    subject: str,
-    summary: str,
-    evidence: Sequence[str] = (),
-    **changes: Any
-) -> Finding:
+def finding(finding_id: str, subject: str, summary: str, evidence: Sequence[str] = (), **changes: Any) -> Finding:
     """Make a finding from its catalogue entry.
 
     :param finding_id: a key of :data:`CATALOGUE`.

@@ -1,6 +1,6 @@
 """An independent witness of a host's state: what a run must not have altered, read without the code under test."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from tests.lab.host import Host
@@ -37,12 +37,21 @@ def checksums(server: Host) -> dict[str, str]:
     return {row[0].removeprefix("fog."): row[1] for row in found}
 
 
+def _processes(listing: Iterable[str]) -> Iterator[str]:
+    """FOG's processes and udp-sender's; without the daemon's grandchildren, each a command it is about to run."""
+    rows = [line.split(maxsplit=2) for line in listing]
+    daemon = {pid: parent for pid, parent, args in rows if "FOGMulticastManager" in args and "udp-sender" not in args}
+    for pid, parent, args in rows:
+        of_daemon = pid in daemon and daemon.get(parent) not in daemon
+        if "udp-sender" in args or of_daemon:
+            yield f"{pid} {parent} {args}"
+
+
 def state(host: Host, server: Host) -> State:
     """What ``host`` looks like now; ``server`` holds its database."""
-    listing = host.run(["ps", "-e", "-o", "pid=,ppid=,args="]).stdout.splitlines()
     return State(
         checksums(server),
-        tuple(" ".join(line.split()) for line in listing if "udp-sender" in line or "FOGMulticastManager" in line),
+        tuple(_processes(host.run(["ps", "-e", "-o", "pid=,ppid=,args="]).stdout.splitlines())),
         tuple(host.run(["sh", "-c", _FILES]).stdout.splitlines()),
         host.run(["ip", "-brief", "address"]).stdout + host.run(["ip", "route"]).stdout,
     )

@@ -8,6 +8,7 @@ from typing import List
 
 from .._steps import Step
 from .diagnose import diagnose
+from .diagnose_nodes import own_nodes
 from .diagnose_service import busy, runs
 from .diagnose_sessions import STALE_AFTER, is_stale, sessions_of_deleted_images
 from .plan_base import Plan
@@ -50,6 +51,9 @@ def plan_service(
             return Plan(refusal="%s %s" % (stopped.summary, stopped.repair))
         return Plan(tuple(_start_steps(snapshot)))
     why = busy(snapshot, stale_after)
+    if reason is None and why and _remembers_rightly(snapshot):
+        # It reads the master flag anew with every look, and remembers nothing that changed.
+        return Plan(notes=("%s is not restarted: it serves already. %s." % (UNIT, "; ".join(why)),))
     pid = snapshot.service.main_pid or next((process.pid for process in snapshot.processes.daemon), None)
     step = Step(
         "service.restart",
@@ -62,6 +66,13 @@ def plan_service(
     )
     notes = ("A restart sends every active session again from its first file. %s." % "; ".join(why),) if why else ()
     return Plan((step,), "", notes)
+
+
+def _remembers_rightly(snapshot: Snapshot) -> bool:
+    """Whether the log of the daemon's start shows that it knows the address of each enabled node of this host."""
+    noted = {line.detail for line in snapshot.logs.lines if line.kind == "interface_ready"}
+    addresses = {node.address for node in own_nodes(snapshot) if node.enabled}
+    return bool(addresses) and addresses <= noted
 
 
 def _start_steps(snapshot: Snapshot) -> List[Step]:

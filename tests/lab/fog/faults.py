@@ -380,6 +380,7 @@ def log_silent(lab: Laboratory, host: Host) -> None:
 
     processes.wait_for(f"the daemon's child on {host.name} to stop", stopped)
     age_logs(host, LONG_AGO)
+    time.sleep(SILENT_SECONDS)
 
 
 def globally_disabled(lab: Laboratory, host: Host) -> None:

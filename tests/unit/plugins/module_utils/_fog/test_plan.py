@@ -6,6 +6,7 @@
 
 import pytest
 from ansible_collections.imaging.multicast.plugins.module_utils._fog.database import Database
+from ansible_collections.imaging.multicast.plugins.module_utils._fog.log import Line
 from ansible_collections.imaging.multicast.plugins.module_utils._fog.plan import (
     Plan,
     plan_interface,
@@ -438,6 +439,15 @@ class TestService:
         assert plan_service(pid_by_process, restart=True).steps[0].before == {"pid": 100}
         idle = vary(storage_node(), service={"active": False}, processes=Processes((), (), ()))
         assert plan_service(idle, restart=True) == NOTHING
+
+    def test_no_restart_of_a_daemon_that_serves_and_remembers_the_address(self):
+        noted = (Line(None, "interface_ready", None, ADDRESS, "Interface Ready with IP Address: " + ADDRESS),)
+        plan = plan_service(vary(live(), logs={"lines": noted}), restart=True)
+        assert plan.steps == ()
+        assert "it serves already" in plan.notes[0]
+        assert len(plan_service(vary(healthy(), logs={"lines": noted}), restart=True).steps) == 1
+        other = (noted[0]._replace(detail=OTHER),)
+        assert len(plan_service(vary(live(), logs={"lines": other}), restart=True).steps) == 1
 
     def test_no_restart_while_a_deleted_image_would_end_the_child_again(self):
         one = session(age=5.0, state=0)
