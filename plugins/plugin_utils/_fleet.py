@@ -8,7 +8,7 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from typing import Any
 
 from ansible import constants as C
@@ -37,7 +37,7 @@ def write_report(hosts: tuple[_report.Host, ...], folder: str) -> str:
     :raises OSError: the folder cannot be made or written.
     """
     os.makedirs(folder, exist_ok=True)
-    document = _report.document(hosts, datetime.now(UTC).isoformat(timespec="seconds"))
+    document = _report.document(hosts, datetime.now(timezone.utc).isoformat(timespec="seconds"))
     path = os.path.join(folder, REPORT)
     handle, draft = tempfile.mkstemp(prefix=f".{REPORT}.", dir=folder)
     try:

@@ -488,15 +488,19 @@ def _with_images(connection: Any, sessions: List[Session]) -> List[Session]:
 
 
 def _rows(connection: Any, query: Query) -> Sequence[Sequence[Any]]:
+    rows: Sequence[Sequence[Any]] = ()
+    failure: Optional[DatabaseError] = None
     try:
         with connection.cursor() as cursor:
             cursor.execute(query.sql, query.values or None)
-            rows: Sequence[Sequence[Any]] = cursor.fetchall()
-            return rows
+            rows = cursor.fetchall()
     # When a server goes away, PyMySQL fails in more ways than it names (struct.error, AttributeError, ...).
     except Exception as error:
         failure = _explain(error)
-    raise failure
+    if failure is not None:
+        # Outside the handler, so that no exception with the statement's values hangs on to it.
+        raise failure
+    return rows
 
 
 def _check_tables(engines: Dict[str, str], database: str) -> None:
