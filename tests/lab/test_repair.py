@@ -62,6 +62,10 @@ CASES: Mapping[str, Case] = {
     "globally-disabled": Case(PERSON),
     "db-password-wrong": Case(PERSON),
     "db-unreachable": Case(PERSON),
+    "foreign-schema": Case(PERSON),
+    "rights-missing": Case(PERSON),
+    "unknown-release": Case(PERSON),
+    "outdated-cache": Case(REPAIRED),
 }
 
 

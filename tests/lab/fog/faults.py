@@ -34,6 +34,8 @@ AWAY = ".away"
 SETTINGS_VERSION = "1.2.0"
 SOURCE_VERSION = "1.5.8"
 FALLBACK_VERSION = "1.5.10.1867"
+STRANGE_VERSION = "1.6.0"
+STRANGE_SCHEMA = 9
 
 
 class FaultError(ValueError):
@@ -404,12 +406,42 @@ def db_unreachable(lab: Laboratory, host: Host) -> None:
     log_shows(host, "FOGService: MulticastManager - Waiting for mysql to be available")
 
 
+def foreign_schema(lab: Laboratory, host: Host) -> None:
+    """Give the database a schema version nobody knows: fog.db.foreign_schema."""
+    _sql(lab, host).run("UPDATE schemaVersion SET vValue = %s", STRANGE_SCHEMA)
+
+
+def rights_missing(lab: Laboratory, host: Host) -> None:
+    """Leave a stale session and a database user that may not delete: fog.db.no_delete fog.session.stale."""
+    if host.spec.kind != "fog_server":
+        raise FaultError(f"{host.name} has no database of its own: break a fog_server")
+    stale_session(lab, host)
+    user = f"'{layout.MASTER_USER}'@'localhost'"
+    _sql(lab, host).batch(
+        (f"REVOKE ALL PRIVILEGES ON {layout.DATABASE}.* FROM {user}",),
+        (f"GRANT SELECT, INSERT, UPDATE ON {layout.DATABASE}.* TO {user}",),
+    )
+
+
+def unknown_release(lab: Laboratory, host: Host) -> None:
+    """Update FOG's files to a release whose look-up nobody has seen: fog.version.unknown."""
+    host.write(layout.SYSTEM, files.system_php(STRANGE_VERSION))
+
+
+def outdated_cache(lab: Laboratory, host: Host) -> None:
+    """Start the daemon while FOG knows an old address, then correct the record only: fog.service.outdated_cache."""
+    _set_member(lab, host, "ngmHostname", GONE_ADDRESS)
+    restart(host)
+    log_shows(host, "Interface not ready, waiting for it to come up")
+    _set_member(lab, host, "ngmHostname", host.address)
+
+
 _ALL: tuple[Fault, ...] = (
     *(stale_session, cancelled_sender_alive, wiki_purge, unserved_session, port_shared, association_orphan),
     *(task_orphan, image_missing, no_master, two_masters, master_on_nas, node_disabled, address_changed, nic_renamed),
     *(record_stale, no_route, interface_absent, fallback_absent, interface_down, no_carrier, no_multicast, lookup_bug),
     *(udp_sender_missing, service_stopped, child_dead, image_row_deleted, log_silent, globally_disabled),
-    *(db_password_wrong, db_unreachable),
+    *(db_password_wrong, db_unreachable, foreign_schema, rights_missing, unknown_release, outdated_cache),
 )
 
 

@@ -18,7 +18,7 @@ from tests.lab.lab import Lab
 
 pytestmark = pytest.mark.lab
 
-# Design section 3.
+# Design section 3, and what the catalogue has beyond it.
 FINDINGS = {
     *("fog.db.unreachable", "fog.node.no_master", "fog.node.many_masters", "fog.node.master_not_local"),
     *("fog.node.address_not_local", "fog.node.disabled", "fog.interface.record_stale", "fog.interface.absent"),
@@ -26,6 +26,7 @@ FINDINGS = {
     *("fog.session.stale", "fog.session.unserved", "fog.session.port_shared", "fog.association.orphan"),
     *("fog.task.orphan", "fog.sender.orphan", "fog.sender.missing_binary", "fog.service.stopped"),
     *("fog.service.child_dead", "fog.service.disabled_globally", "fog.log.silent", "fog.image.missing"),
+    *("fog.db.foreign_schema", "fog.db.no_delete", "fog.version.unknown", "fog.service.outdated_cache"),
 }
 STALE_AFTER = 1800
 ACTIVE = "SELECT * FROM multicastSessions WHERE msState IN (0,1,2,3)"
@@ -248,6 +249,26 @@ def db_password_wrong(host: Host, sql: Sql) -> None:
 def db_unreachable(host: Host, sql: Sql) -> None:
     assert sql.server.run(["mariadb", "--execute=SELECT 1"], check=False).returncode != 0
     log_shows(host, "Waiting for mysql to be available")
+
+
+def foreign_schema(host: Host, sql: Sql) -> None:
+    assert sql.value("SELECT vValue FROM schemaVersion") == faults.STRANGE_SCHEMA
+
+
+def rights_missing(host: Host, sql: Sql) -> None:
+    _, grant = [str(*row.values()) for row in sql.rows(f"SHOW GRANTS FOR '{layout.MASTER_USER}'@'localhost'")]
+    assert "UPDATE" in grant
+    assert "DELETE" not in grant
+    stale_session(host, sql)
+
+
+def unknown_release(host: Host, sql: Sql) -> None:
+    assert f"'{faults.STRANGE_VERSION}'" in host.read(layout.SYSTEM)
+
+
+def outdated_cache(host: Host, sql: Sql) -> None:
+    assert member(sql, "ngmHostname") == host.address
+    log_shows(host, "Interface not ready, waiting for it to come up", last=True)
 
 
 EFFECTS: dict[str, Callable[[Host, Sql], None]] = {
