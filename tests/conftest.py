@@ -13,6 +13,7 @@ hypothesis.settings.register_profile("multicast", deadline=None)
 hypothesis.settings.load_profile("multicast")
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items):
     """One pytest-xdist worker runs the lab's tests (one lab), another the project's (shared caches)."""
     for item in items:

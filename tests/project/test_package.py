@@ -74,3 +74,10 @@ def test_every_link_in_the_documentation_leads_somewhere():
             if not (ROOT / file.parent / target).exists():
                 broken.append(f"{file}: {target}")
     assert not broken
+
+
+def test_the_lab_has_one_worker(tmp_path):
+    """Without the groups two workers boot two labs and go through every round of faults twice."""
+    words = ("-v", "-n", "2", "--dist", "loadgroup", "-o", f"cache_dir={tmp_path}", f"--basetemp={tmp_path / 'base'}")
+    said = run(BIN / "python", "-m", "pytest", *words, "tests/lab/test_machine_parts.py", "-k", "two_labs_share")
+    assert "@lab" in said
