@@ -38,12 +38,9 @@ def checksums(server: Host) -> dict[str, str]:
 
 
 def _processes(listing: Iterable[str]) -> Iterator[str]:
-    """FOG's processes and udp-sender's; without the daemon's grandchildren, each a command it is about to run."""
-    rows = [line.split(maxsplit=2) for line in listing]
-    daemon = {pid: parent for pid, parent, args in rows if "FOGMulticastManager" in args and "udp-sender" not in args}
-    for pid, parent, args in rows:
-        of_daemon = pid in daemon and daemon.get(parent) not in daemon
-        if "udp-sender" in args or of_daemon:
+    """FOG's daemon and udp-sender's processes. Not the daemon's children: a crashed one is replaced again and again."""
+    for pid, parent, args in (line.split(maxsplit=2) for line in listing):
+        if "udp-sender" in args or ("FOGMulticastManager" in args and parent == "1"):
             yield f"{pid} {parent} {args}"
 
 

@@ -100,8 +100,11 @@ def service_findings(snapshot: Snapshot, master: Optional[bool] = None) -> List[
         found += _disabled_globally(snapshot)
     if not runs(snapshot):
         return found + (_stopped(snapshot) if needed else [])
-    dead = _child_dead(snapshot, ERROR if needed or not known else WARNING)
-    if dead or not known:
+    if not known or not snapshot.release.udp_sender_runs:
+        # Its child ends at once and is started anew, again and again: whether one lives just now tells nothing.
+        return found
+    dead = _child_dead(snapshot, ERROR if needed else WARNING)
+    if dead:
         return found + dead
     stuck = _outdated_cache(snapshot)
     if not stuck and needed:

@@ -471,8 +471,9 @@ class TestService:
     )
     def test_no_restart_in_vain(self, parts, name):
         dead = vary(healthy(), processes=Processes((process(100),), (), ()), **parts)
-        assert name in plan_service(dead).refusal
+        assert plan_service(dead) == NOTHING
         assert plan_service(vary(healthy(), **parts)) == NOTHING
+        assert name in plan_service(dead, restart=True).refusal
         assert name in plan_service(vary(healthy(), **parts), restart=True).refusal
 
     def test_an_unknown_schema_does_not_keep_the_daemon_down(self):
