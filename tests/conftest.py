@@ -6,7 +6,7 @@ import hypothesis
 import pytest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-GROUPS = ("lab", "project")
+FOLDERS = ("lab", "project")
 
 # The machines that run this differ too much for a time limit per example.
 hypothesis.settings.register_profile("multicast", deadline=None)
@@ -15,9 +15,16 @@ hypothesis.settings.load_profile("multicast")
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items):
-    """One pytest-xdist worker runs the lab's tests (one lab), another the project's (shared caches)."""
+    """Tests of one group run in one worker: the lab's have one lab, those of an ansible-core one cache of its own."""
     for item in items:
-        group = os.path.relpath(str(item.fspath), HERE).split(os.sep, 1)[0]
-        if group in GROUPS:
-            item.add_marker(getattr(pytest.mark, group))
-            item.add_marker(pytest.mark.xdist_group(group))
+        folder, name = os.path.relpath(str(item.fspath), HERE).split(os.sep, 1)
+        if folder in FOLDERS:
+            item.add_marker(getattr(pytest.mark, folder))
+            item.add_marker(pytest.mark.xdist_group(_group(item, folder, name)))
+
+
+def _group(item, folder, name):
+    if folder == "lab":
+        return folder
+    core = getattr(item, "callspec", None) and item.callspec.params.get("name")
+    return f"{name}-{core}" if name == "test_ansible_test.py" else name
