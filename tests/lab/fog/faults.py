@@ -286,7 +286,7 @@ def interface_absent(lab: Laboratory, host: Host) -> None:
 
 
 def fallback_absent(lab: Laboratory, host: Host) -> None:
-    """Leave a FOG that falls back on its record without a route: fog.interface.absent fog.interface.no_route."""
+    """Leave a FOG that falls back on its record without a route: fog.interface.absent."""
     if host.spec.fog_version != FALLBACK_VERSION:
         raise FaultError(f"{host.name} has FOG {host.spec.fog_version}: break a host with FOG {FALLBACK_VERSION}")
     record_stale(lab, host)
