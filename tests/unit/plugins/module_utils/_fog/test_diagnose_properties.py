@@ -26,7 +26,10 @@ STALE_AFTER = st.sampled_from((0.0, 60.0, 1800.0))
 SCOPES = st.sampled_from(("stale", "all"))
 METHODS = st.sampled_from(("cancel", "delete"))
 # A snapshot has so many parts that Hypothesis calls it large and slow to make.
-MANY = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+MANY = settings(
+    max_examples=min(60, settings().max_examples),
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
 
 
 @MANY
