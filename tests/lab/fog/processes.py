@@ -86,7 +86,7 @@ def kill_senders(host: Host) -> None:
     raise HostError(f"{host.name}: udp-sender does not end: {senders(host)}")
 
 
-def wait_for(what: str, probe: Callable[[], T | None], timeout: float = 15.0) -> T:
+def wait_for(what: str, probe: Callable[[], T | None], timeout: float = 60.0) -> T:
     """The first result of ``probe`` that is true, asked every 50 ms.
 
     Raises HostError that says ``what`` was waited for after ``timeout`` seconds.

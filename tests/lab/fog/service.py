@@ -16,7 +16,7 @@ def log(host: Host) -> list[str]:
         return []
 
 
-def log_shows(host: Host, text: str, last: bool = False, timeout: float = 15.0) -> str:
+def log_shows(host: Host, text: str, last: bool = False, timeout: float = 60.0) -> str:
     """Wait until a line of multicast.log (with ``last``: the last one) contains ``text``; that line.
 
     Raises HostError after ``timeout`` seconds.

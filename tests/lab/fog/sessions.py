@@ -146,7 +146,7 @@ class Receiver(NamedTuple):
     folder: str
     files: int
 
-    def wait(self, timeout: float = 30.0) -> list[str]:
+    def wait(self, timeout: float = 90.0) -> list[str]:
         """The SHA-256 of each received file. Raises HostError when not all came within ``timeout`` seconds."""
         processes.wait_for(
             f"{self.client.name} to receive {self.files} files",
