@@ -4,6 +4,7 @@ import hashlib
 import json
 import signal
 import stat
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -377,6 +378,7 @@ def test_two_runs_on_one_database_keep_apart(lab: Lab, fog4: Host) -> None:
         holder.run("SET GLOBAL low_priority_updates = 0")
         second = start(lab, fog4)
         waiting(fog4, "SELECT GET_LOCK")
+        time.sleep(0.5)  # long enough to be told in tenths of a second
         holder.release()
         results = first.result(), second.result()
     assert results[0]["sessions"] == [session.id]

@@ -97,6 +97,8 @@ class Fleet:
         env = environment(
             ANSIBLE_COLLECTIONS_PATH=str(self.folder / "collections"),
             ANSIBLE_HOME=str(self.folder / "home"),
+            # Ansible writes jobs below the user's home and looks for them below $HOME, which may differ here.
+            ANSIBLE_ASYNC_DIR=str(self.folder / "async"),
             PYTHONDONTWRITEBYTECODE="1",
         )
         command = [PLAYBOOK, "-i", inventory, playbook, *arguments]

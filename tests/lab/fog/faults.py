@@ -24,7 +24,7 @@ LONG_AGO = 7200
 # A sender that has just lost its session may still be ended by FOG; after this long it will not be. A process cannot be
 # dated back.
 ORPHAN_SECONDS = 6
-# A child younger than this may not have had the time to write.
+# A daemon younger than this may not have had the time to start its child, or that to write.
 SILENT_SECONDS = 16
 SHARED_PORT = 50000
 GONE_ADDRESS = "10.99.250.9"
@@ -355,6 +355,7 @@ def child_dead(lab: Laboratory, host: Host) -> None:
     child = processes.wait_for(f"the daemon's child on {host.name}", lambda: processes.child(host))
     processes.send_signal(host, child.pid, signal.SIGKILL)
     age_logs(host, LONG_AGO)
+    time.sleep(SILENT_SECONDS)
 
 
 def image_row_deleted(lab: Laboratory, host: Host) -> None:
