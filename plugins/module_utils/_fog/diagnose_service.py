@@ -12,7 +12,14 @@ from typing import List, Optional, Tuple
 from .._findings import ERROR, WARNING, Finding, finding
 from .diagnose_leftovers import orphan_senders
 from .diagnose_nodes import answerable_groups, group_of, is_local, own_masters, own_nodes, should_serve
-from .diagnose_sessions import STALE_AFTER, active_sessions, is_stale, pids, sleep_time
+from .diagnose_sessions import (
+    STALE_AFTER,
+    active_sessions,
+    is_stale,
+    pids,
+    sessions_of_deleted_images,
+    sleep_time,
+)
 from .service import UNIT
 from .snapshot import Snapshot
 
@@ -100,7 +107,7 @@ def service_findings(snapshot: Snapshot, master: Optional[bool] = None) -> List[
         found += _disabled_globally(snapshot)
     if not runs(snapshot):
         return found + (_stopped(snapshot) if needed else [])
-    if not known or not snapshot.release.udp_sender_runs:
+    if not known or not snapshot.release.udp_sender_runs or sessions_of_deleted_images(snapshot):
         # Its child ends at once and is started anew, again and again: whether one lives just now tells nothing.
         return found
     dead = _child_dead(snapshot, ERROR if needed else WARNING)

@@ -359,7 +359,7 @@ def child_dead(lab: Laboratory, host: Host) -> None:
 
 
 def image_row_deleted(lab: Laboratory, host: Host) -> None:
-    """Delete the image row of a queued session, at which the daemon's child exits with 0: fog.service.child_dead."""
+    """Delete the image row of a queued session, at which the daemon's child exits with 0: fog.image.missing."""
     _only_master(host)
     if host.spec.fog_version == FALLBACK_VERSION:
         raise FaultError(f"{host.name} has FOG {FALLBACK_VERSION}, which survives this: break a host with an older FOG")

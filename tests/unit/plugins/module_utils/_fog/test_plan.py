@@ -455,11 +455,12 @@ class TestService:
         snapshot = with_session(dead, one, [task(age=5.0)])
         assert plan_service(snapshot).steps
         deadly = vary(snapshot, database={"sessions": (one._replace(image_known=False),)})
-        plan = plan_service(deadly)
+        assert plan_service(deadly) == NOTHING
+        plan = plan_service(deadly, restart=True)
         assert plan.steps == ()
         assert "session %d" % one.id in plan.refusal
         # A stale one is reset before the restart.
-        assert plan_service(deadly, stale_after=1).steps
+        assert plan_service(deadly, restart=True, stale_after=1).steps
 
     @pytest.mark.parametrize(
         ("parts", "name"),
