@@ -406,7 +406,7 @@ def test_stopping_the_unit_ends_the_sender(fresh: Fresh) -> None:
     [("FOG_MULTICAST_DUPLEX", "--broadcast"), ("FOG_TZ_INFO", "Europe/Berlin"), ("SERVICE_LOG_PATH", "")],
 )
 def test_setting_that_is_not_modelled_is_refused(fresh: Fresh, key: str, value: str) -> None:
-    host = fresh("fog1", refusing=True)
+    host = fresh("fog4", refusing=True)
     Sql(host).set(key, value)
     (line,) = processes.wait_for("the refusal", lambda: refused(host))
     assert f"stand-in does not model: setting {key} = {value!r}" in line
@@ -415,7 +415,7 @@ def test_setting_that_is_not_modelled_is_refused(fresh: Fresh, key: str, value: 
 
 
 def test_version_that_is_not_modelled_is_refused(fresh: Fresh) -> None:
-    host = fresh("fog1", refusing=True)
+    host = fresh("fog4", refusing=True)
     host.write(layout.SYSTEM, files.system_php("1.6.0"))
     restart(host)
     assert "FOG version 1.6.0" in processes.wait_for("the refusal", lambda: refused(host))[0]
