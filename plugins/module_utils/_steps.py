@@ -2,12 +2,12 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What both wings' plan and apply rooms speak: steps, and what became of them.
+"""What both wings' plan and apply rooms speak: plans, steps, and what became of them.
 
-Pure: no input or output, no clock.
+Pure: no input or output of its own, no clock.
 """
 
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence
+from typing import Any, Callable, Collection, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Type
 
 DONE = "done"
 PLANNED = "planned"
@@ -36,6 +36,18 @@ class Step(NamedTuple):
     gate: Optional[str] = None
 
 
+class Plan(NamedTuple):
+    """Ordered steps; ``refusal`` says why nothing may be done ("" when it may), ``notes`` what else to know."""
+
+    steps: Tuple[Step, ...] = ()
+    refusal: str = ""
+    notes: Tuple[str, ...] = ()
+
+
+class RefusedError(Exception):
+    """Nothing may be done; the text says why."""
+
+
 class Result(NamedTuple):
     """What became of a step: one of :data:`OUTCOMES` and, where it was not done, why."""
 
@@ -57,6 +69,39 @@ class Result(NamedTuple):
             "outcome": self.outcome,
             "detail": self.detail,
         }
+
+
+def carry_out(
+    steps: Sequence[Step],
+    one: Callable[[Step], Tuple[str, str]],
+    errors: Tuple[Type[Exception], ...],
+    check_mode: bool = False,
+    allowed_gates: Collection[str] = (),
+) -> List[Result]:
+    """Carry the steps out in their order; in check mode do nothing and say so.
+
+    A step whose gate is not among ``allowed_gates`` is blocked. After a failed step the rest is skipped.
+
+    :param one: carries one step out; returns its outcome and, where it was not done, why.
+    :param errors: what can be foreseen to go wrong in it; becomes the outcome ``failed`` and is never raised.
+    """
+    results = []  # type: List[Result]
+    failed = False
+    for step in steps:
+        if step.gate is not None and step.gate not in allowed_gates:
+            results.append(Result(step, BLOCKED, f"set {step.gate} to true to allow it"))
+        elif check_mode:
+            results.append(Result(step, PLANNED))
+        elif failed:
+            results.append(Result(step, SKIPPED, "not tried, because an earlier step failed"))
+        else:
+            try:
+                outcome, detail = one(step)
+            except errors as error:
+                outcome, detail = FAILED, str(error)
+            failed = outcome == FAILED
+            results.append(Result(step, outcome, detail))
+    return results
 
 
 def diff(results: Sequence[Result]) -> List[Dict[str, Any]]:

@@ -10,13 +10,14 @@ steps of a session stop at the first sign that it came to life between look and 
 
 from typing import Any, Collection, Dict, FrozenSet, List, NamedTuple, Optional, Sequence, Tuple
 
-from .._steps import BLOCKED, DONE, FAILED, PLANNED, SKIPPED, Result, Step
+from .. import _steps
+from .._flow import Failure
+from .._steps import DONE, SKIPPED, Result, Step
 from . import rows
 from .backup import Saved, plain, stored
 from .control import control
 from .database import ACTIVE, DatabaseError, Session, parse_time
 from .diagnose_sessions import first_process
-from .failure import Failure
 from .processes import Sender, read_processes
 from .senders import GRACE, end_sender
 from .snapshot import Snapshot
@@ -99,24 +100,9 @@ def carry_out(
     A step whose gate is not among ``allowed_gates`` is blocked. After a failed step the rest is skipped. Errors that
     can be foreseen become the outcome ``failed`` of their step and are never raised.
     """
-    results: List[Result] = []
     guard = _Guard(world)
-    failed = False
-    for step in steps:
-        if step.gate is not None and step.gate not in allowed_gates:
-            results.append(Result(step, BLOCKED, f"set {step.gate} to true to allow it"))
-        elif check_mode:
-            results.append(Result(step, PLANNED))
-        elif failed:
-            results.append(Result(step, SKIPPED, "not tried, because an earlier step failed"))
-        else:
-            try:
-                outcome, detail = _one(step, world, guard)
-            except (DatabaseError, Failure, OSError) as error:
-                outcome, detail = FAILED, str(error)
-                failed = True
-            results.append(Result(step, outcome, detail))
-    return results
+    foreseen = (DatabaseError, Failure, OSError)
+    return _steps.carry_out(steps, lambda step: _one(step, world, guard), foreseen, check_mode, allowed_gates)
 
 
 def _one(step: Step, world: World, guard: "_Guard") -> Tuple[str, str]:

@@ -22,8 +22,8 @@ import time
 from contextlib import suppress
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
+from .._flow import Failure
 from .._steps import Step
-from .failure import Failure
 from .rows import KEYS
 
 #: What the first field of a backup file says.

@@ -23,13 +23,13 @@ from typing import (
     Tuple,
 )
 
-from .._steps import DONE, FAILED, PLANNED, Result, Step, changed, diff
-from .failure import Failure
+from .._flow import Failure, as_dicts, finish
+from .._steps import DONE, PLANNED, Plan, Result, Step, changed
 from .options import Options
-from .plan import Plan, plan_interface, plan_reset, plan_service
+from .plan import plan_interface, plan_reset, plan_service
 from .plan_daemon import RESTART_GATE
 from .plan_records import AUTO
-from .run import Look, as_dicts, begin, look
+from .run import Look, begin, look
 from .snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -271,17 +271,4 @@ def _finish_rows(done: Done, **more: Any) -> Dict[str, Any]:
 
 def _finish(done: Done, **more: Any) -> Dict[str, Any]:
     """The part of the result that all changing modules share. :raises Failure: a step failed; with all of it."""
-    result = {
-        "changed": changed(done.results),
-        "diff": diff(done.results),
-        "steps": [one.as_dict() for one in done.results],
-        "findings": as_dicts(done.after.findings),
-        "findings_before": as_dicts(done.before.findings),
-        "refused": done.plan.refusal,
-        "notes": list(done.plan.notes),
-    }  # type: Dict[str, Any]
-    result.update(more)
-    failed = [one for one in done.results if one.outcome == FAILED]
-    if failed:
-        raise Failure(f"{failed[0].step.what} failed: {failed[0].detail}", result)
-    return result
+    return finish(done.plan, done.results, done.before.findings, done.after.findings, **more)

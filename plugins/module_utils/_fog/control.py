@@ -11,7 +11,7 @@ import tempfile
 import time
 from typing import List, Set, Tuple
 
-from .failure import Failure
+from .._flow import Failure
 from .log import Logs, read_logs
 from .processes import read_processes
 from .service import UNIT, Service

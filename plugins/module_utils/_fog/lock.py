@@ -11,8 +11,8 @@ import hashlib
 import time
 from typing import Any, Callable, NamedTuple, Optional, Sequence
 
+from .._flow import Failure
 from .database import DatabaseError
-from .failure import Failure
 from .rows import execute
 
 # MySQL 5.7 and later refuse longer names (its manual, "Locking Functions"); a database name may have 64 characters.

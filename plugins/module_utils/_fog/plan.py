@@ -4,7 +4,7 @@
 
 """The plan room: from a snapshot and the user's wishes to ordered steps, or to why nothing may be done. Pure."""
 
-from .plan_base import Plan
+from .._steps import Plan
 from .plan_daemon import plan_service
 from .plan_records import plan_interface
 from .plan_sessions import plan_reset

@@ -2,15 +2,15 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Plan: what every plan is, and what all planners share. Pure.
+"""Plan: what all planners share. Pure.
 
 Check mode shows these very steps. A row's step carries the fields it was seen with; apply does it only while they hold.
 A tuple among them stands for any of its values.
 """
 
-from typing import NamedTuple, Sequence, Tuple
+from typing import Sequence, Tuple
 
-from .._steps import Step
+from .._steps import Plan, Step
 from .diagnose import write_objection
 from .snapshot import Snapshot
 
@@ -22,18 +22,6 @@ TABLES = {
     "association": "multicastSessionsAssoc",
     "task": "tasks",
 }
-
-
-class Plan(NamedTuple):
-    """Ordered steps; ``refusal`` says why nothing may be done ("" when it may), ``notes`` what else to know."""
-
-    steps: Tuple[Step, ...] = ()
-    refusal: str = ""
-    notes: Tuple[str, ...] = ()
-
-
-class RefusedError(Exception):
-    """Nothing may be done; the text says why."""
 
 
 def checked(snapshot: Snapshot, plan: Plan) -> Plan:

@@ -6,12 +6,11 @@
 
 from typing import List
 
-from .._steps import Step
+from .._steps import Plan, Step
 from .diagnose import diagnose
 from .diagnose_nodes import own_nodes
 from .diagnose_service import busy, runs
 from .diagnose_sessions import STALE_AFTER, is_stale, sessions_of_deleted_images
-from .plan_base import Plan
 from .service import UNIT
 from .snapshot import Snapshot
 

@@ -7,7 +7,7 @@
 from typing import Any, List, NamedTuple, Optional, Sequence, Tuple
 
 from .._findings import Finding
-from .._steps import Step
+from .._steps import Plan, RefusedError, Step
 from .database import Node
 from .diagnose import write_objection
 from .diagnose_interfaces import (
@@ -31,7 +31,7 @@ from .diagnose_nodes import (
     own_nodes,
     ranked,
 )
-from .plan_base import Plan, RefusedError, checked
+from .plan_base import checked
 from .snapshot import Snapshot
 from .versions import rule_of
 

@@ -9,7 +9,7 @@ The order loses nothing when it is cut off (facts/fog.md section 3): sender, tas
 
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Set, Tuple
 
-from .._steps import Step
+from .._steps import Plan, RefusedError, Step
 from .database import CANCELLED, Association, Session, Task
 from .diagnose import write_objection
 from .diagnose_leftovers import (
@@ -33,7 +33,7 @@ from .diagnose_sessions import (
     sessions_served_here,
     tasks_of,
 )
-from .plan_base import Plan, RefusedError, checked
+from .plan_base import checked
 from .processes import Sender
 from .snapshot import Snapshot
 

@@ -8,13 +8,13 @@ Nothing is imported here that a healthy host does not need: what changes things 
 only once there is something to change.
 """
 
-from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Tuple
+from typing import Any, Callable, Dict, Mapping, NamedTuple, Tuple
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from .._findings import Finding
+from .._flow import Failure, as_dicts
 from .database import DatabaseError
-from .failure import Failure
 from .options import Options, read_options
 from .settings import SettingsError
 from .snapshot import Snapshot, observe
@@ -83,11 +83,6 @@ def info(params: Mapping[str, Any], _check_mode: bool, _tell: Callable[[str], No
 
     seen = look(params, begin(params))
     return dict(everything(seen.snapshot), changed=False, findings=as_dicts(seen.findings))
-
-
-def as_dicts(findings: Tuple[Finding, ...]) -> List[Dict[str, Any]]:
-    """Findings as plain data."""
-    return [finding.as_dict() for finding in findings]
 
 
 def _importable(name: str) -> bool:

@@ -14,7 +14,7 @@ import signal
 import time
 from typing import Optional, Tuple
 
-from .failure import Failure
+from .._flow import Failure
 from .processes import Process, Sender, read_processes
 
 #: Seconds a process gets to end after a signal, before the next stronger one.
