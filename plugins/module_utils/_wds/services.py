@@ -16,7 +16,7 @@ NOT_INSTALLED = 1060
 
 # An indented line whose value begins with a number. Their order is fixed: type, state, two exit codes, checkpoint, wait
 # hint and, with queryex, process id. The labels are in the server's language.
-_FIELD = re.compile(r"[ \t]+[^:\uff1a\r\n]*[:\uff1a][ \t]*(?P<value>(?:0[xX])?[0-9a-fA-F]{1,8})(?=[ \t\r]|\Z)")
+_FIELD = re.compile(r"[ \t][^:\uff1a\r\n]*[:\uff1a][ \t]*(?P<value>(?:0[xX])?[0-9a-fA-F]{1,8})(?=[ \t\r]|\Z)")
 _STATES = range(1, 8)
 _STATE, _PID = 1, 6
 

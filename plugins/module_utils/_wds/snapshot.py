@@ -28,7 +28,7 @@ __all__ = [
 
 
 class Server(NamedTuple):
-    """The host. ``build`` 0: not known; ``powershell`` "": none, or not asked; ``boot``: the last boot, in CIM's form."""
+    """The host. ``build`` 0: not known; ``powershell`` "": none, or not asked; ``boot``: last boot, in CIM's form."""
 
     name: str
     build: int

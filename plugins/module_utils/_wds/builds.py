@@ -1,0 +1,65 @@
+# Copyright: (c) imaging.multicast contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The one table from a build of Windows to how its WDS is driven (facts/windows.md sections 2, 3, 6 and 7)."""
+
+from typing import Dict, NamedTuple, Optional
+
+from .store import MULTICAST
+
+#: How a feature is removed and installed: ServerManagerCmd.exe, or the cmdlets of the ServerManager module.
+SERVER_MANAGER_CMD = "servermanagercmd"
+CMDLETS = "cmdlets"
+#: What cures UDP ports that DNS holds: another range of ports, or the registry value UdpPortPolicy 0 (KB977512).
+PORT_RANGE = "range"
+PORT_POLICY = "policy"
+
+_SHOW, _DETAILS = "/Show:Clients", "/Details:Clients"
+_PROFILE, _PROTOCOL = MULTICAST + "\\Profiles\\Custom", MULTICAST + "\\Protocol"
+_SECTIONS = "facts/windows.md sections 2, 3, 6 and 7: "
+
+
+class Build(NamedTuple):
+    """How one build behaves.
+
+    ``clients``: the switch of ``wdsutil /Get-AllNamespaces`` that shows clients. ``block_size``: the key that holds
+    ApBlockSize (KB2582106). ``source``: the basis of the feature tool, the row's weakest: D documented, S seen,
+    I inferred.
+    """
+
+    product: str
+    feature_tool: str
+    clients: str
+    port_cure: str
+    block_size: str
+    source: str
+
+
+def _modern(product: str) -> Build:
+    return Build(product, CMDLETS, _DETAILS, PORT_POLICY, _PROTOCOL, _SECTIONS + "feature tool I")
+
+
+_2008 = Build("Windows Server 2008", SERVER_MANAGER_CMD, _SHOW, PORT_RANGE, _PROFILE, _SECTIONS + "feature tool S")
+_2008_R2 = Build(
+    "Windows Server 2008 R2", SERVER_MANAGER_CMD, _DETAILS, PORT_POLICY, _PROTOCOL, _SECTIONS + "feature tool I"
+)
+
+#: By CurrentBuildNumber.
+BUILDS: Dict[int, Build] = {
+    6001: _2008,
+    6002: _2008._replace(product="Windows Server 2008 SP2"),
+    7600: _2008_R2,
+    7601: _2008_R2._replace(product="Windows Server 2008 R2 SP1"),
+    9200: _modern("Windows Server 2012"),
+    9600: _modern("Windows Server 2012 R2"),
+    14393: _modern("Windows Server 2016"),
+    17763: _modern("Windows Server 2019"),
+    20348: _modern("Windows Server 2022"),
+    26100: _modern("Windows Server 2025"),
+}
+
+
+def lookup(build: int) -> Optional[Build]:
+    """How that build behaves; None for one that is not in the table. The nearest is never taken for it."""
+    return BUILDS.get(build)
