@@ -29,7 +29,7 @@ class Build(NamedTuple):
     """
 
     product: str
-    feature_tool: str
+    features: str
     clients: str
     port_cure: str
     block_size: str

@@ -12,7 +12,7 @@ it, only the namespace and the name of the image are kept.
 import base64
 import binascii
 import re
-from typing import Dict, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, NamedTuple, Optional, Pattern, Sequence, Tuple
 
 from .registry import fold
 
@@ -120,7 +120,7 @@ def _read(deployment: Deployment, line: str) -> Deployment:
     return deployment
 
 
-def _option(pattern: "re.Pattern[str]", line: str) -> Optional[str]:
+def _option(pattern: Pattern[str], line: str) -> Optional[str]:
     found = pattern.search(line)
     if not found:
         return None

@@ -2,30 +2,112 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The diagnose room: from a snapshot to findings, worst first. Pure: the time is in the snapshot."""
+"""The diagnose room: from a snapshot to findings, worst first. Pure: the time is in the snapshot.
 
-from typing import NamedTuple, Optional, Tuple
+Doubt is reported and nothing more. From a part that could not be read nothing is concluded.
+"""
 
-from .._findings import Finding
-from .snapshot import Snapshot
+from typing import Dict, FrozenSet, List, Tuple
 
+from .._findings import CATALOGUE, INFO, SEVERITIES, Finding
+from . import builds
+from .diagnose_history import causes_of, deployment_findings, event_findings
+from .diagnose_namespaces import (
+    Definition,
+    Wish,
+    definition,
+    expected_name,
+    expected_names,
+    healthy,
+    namespace_findings,
+    registered_provider,
+    standing,
+    unregistrable,
+)
+from .diagnose_server import server_findings
+from .snapshot import Snapshot, unread_parts
 
-class Wish(NamedTuple):
-    """What the user wants of a namespace; None: nothing was said. ``type``: only ``autocast`` can be made."""
+__all__ = [
+    "Definition",
+    "Wish",
+    "definition",
+    "diagnose",
+    "expected_name",
+    "expected_names",
+    "healthy",
+    "registered_provider",
+    "standing",
+    "suspicious",
+    "unregistrable",
+]
 
-    name: Optional[str] = None
-    content_provider: Optional[str] = None
-    configuration: Optional[str] = None
-    type: Optional[str] = None
-    friendly_name: Optional[str] = None
-    description: Optional[str] = None
-
-
-def expected_name(snapshot: Snapshot, name: Optional[str]) -> str:
-    """The namespace that this head node must have: the given one, else ``<COMPUTERNAME>-CCP`` (facts section 2)."""
-    return name or (snapshot.server.name + "-CCP" if snapshot.server.name else "")
+_NONE: FrozenSet[str] = frozenset()
+#: Finding -> the parts of the look it rests on, and those that its repair needs as well.
+RESTS: Dict[str, Tuple[FrozenSet[str], FrozenSet[str]]] = {
+    "wds.role.missing": (frozenset(("wds",)), frozenset(("own", "version"))),
+    "wds.reinstall.interrupted": (frozenset(("own",)), frozenset(("wds", "store", "version"))),
+    "wds.service.stopped": (frozenset(("wds",)), frozenset(("store", "own"))),
+    "wds.service.disabled": (frozenset(("wds", "store")), frozenset(("own",))),
+    "wds.namespace.missing": (frozenset(("wds", "store")), frozenset(("own", "live"))),
+    "wds.namespace.inconsistent": (frozenset(("wds", "store")), _NONE),
+    "wds.namespace.delete_pending": (frozenset(("wds", "store")), _NONE),
+    "wds.namespace.differs": (frozenset(("wds", "store")), frozenset(("own", "live"))),
+    "wds.provider.missing": (frozenset(("store",)), _NONE),
+    "wds.baseline.missing": (frozenset(("wds", "store", "own", "live")), _NONE),
+    "wds.port.clash": (frozenset(("wds", "store", "dns", "udp")), _NONE),
+}
 
 
 def diagnose(snapshot: Snapshot, wish: Wish) -> Tuple[Finding, ...]:
     """Everything that is wrong, or worth knowing, on a head node; worst first."""
-    raise NotImplementedError
+    found = server_findings(snapshot, wish)
+    if snapshot.service.installed:
+        found += namespace_findings(snapshot, wish)
+    found += event_findings(snapshot, wish) + deployment_findings(snapshot, wish)
+    found = [_with_causes(snapshot, each) for each in found]
+    found = _within_sight(snapshot, found)
+    found = _within_reach(snapshot, found)
+    order = list(CATALOGUE)
+    return tuple(sorted(found, key=lambda each: (SEVERITIES.index(each.severity), order.index(each.id))))
+
+
+def suspicious(snapshot: Snapshot, wish: Wish) -> bool:
+    """Whether anything is wrong, so that the deployment logs are worth reading."""
+    return any(each.severity != INFO for each in diagnose(snapshot, wish))
+
+
+def _with_causes(snapshot: Snapshot, each: Finding) -> Finding:
+    if each.id != "wds.namespace.missing":
+        return each
+    return each._replace(evidence=each.evidence + tuple(causes_of(snapshot, each.subject)))
+
+
+def _within_sight(snapshot: Snapshot, found: List[Finding]) -> List[Finding]:
+    """Withhold what rests on a part that could not be read, and the promise of a repair that needs one."""
+    unread = unread_parts(snapshot)
+    result = []
+    for each in found:
+        rests, needs = RESTS.get(each.id, (_NONE, _NONE))
+        if rests & unread:
+            continue
+        if each.repairable and needs & unread:
+            lacking = ", ".join(sorted(needs & unread))
+            each = _not(each, "Nothing is done while a part could not be read (%s): see wds.view.unread." % lacking)
+        result.append(each)
+    return result
+
+
+def _within_reach(snapshot: Snapshot, found: List[Finding]) -> List[Finding]:
+    """Take the promise of a repair where the build is not known, or the service it needs cannot be brought back."""
+    if builds.lookup(snapshot.server.build) is None:
+        why = "Nothing is done on a build of Windows that is not known."
+        return [_not(each, why) if each.repairable else each for each in found]
+    if any(each.id == "wds.service.stopped" and not each.repairable for each in found):
+        why = "Nothing is done while WDSServer cannot be started: see wds.service.stopped."
+        needing = ("wds.namespace.missing", "wds.namespace.differs")
+        return [_not(each, why) if each.repairable and each.id in needing else each for each in found]
+    return found
+
+
+def _not(each: Finding, why: str) -> Finding:
+    return each._replace(repairable=False, gate=None, repair="%s %s" % (each.repair, why))

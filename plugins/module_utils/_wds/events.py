@@ -6,7 +6,7 @@
 
 import re
 import xml.etree.ElementTree as ElementTree
-from typing import Iterator, List, NamedTuple, Optional, Tuple
+from typing import Iterator, List, Match, NamedTuple, Optional, Tuple
 
 #: Whose events are read.
 SOURCES = ("WDSMC", "wdscpmsg")
@@ -71,7 +71,7 @@ def _clean(fragment: str) -> str:
     return _REFERENCE.sub(_reference, _INVALID.sub(_REPLACEMENT, fragment))
 
 
-def _reference(found: "re.Match[str]") -> str:
+def _reference(found: Match[str]) -> str:
     number = int(found.group(1), 16) if found.group(1) else int(found.group(2))
     allowed = number <= 0x10FFFF and not _INVALID.match(chr(number))
     return found.group(0) if allowed else _REPLACEMENT
