@@ -1,16 +1,42 @@
-"""Plays get-pip.py for ansible-test: pip from the interpreter's own ensurepip, then what was asked for by pip itself.
+"""Plays get-pip.py for ansible-test: unpacks the wheels of pip and its helpers into the environment that runs it.
 
-ansible-test looks for it in its cache before it downloads the real one, so that no run depends on that download.
-Runs on Python 3.6.
+ansible-test looks for it in its cache before it downloads the real one. It makes a dozen environments a run, and
+unpacking takes a fraction of the time of installing. The wheels are fetched once, by the pip that comes with the
+interpreter, into the folder of this script. Runs on Python 3.6.
 """
 
+import glob
+import os
 import subprocess
 import sys
+import sysconfig
+import zipfile
 
-BOOTSTRAP_ONLY = ("--no-setuptools", "--no-wheel")
+WHEELS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "wheels")
+
+
+def wheel(requirement):
+    """The stored wheel of ``name==version``, or None."""
+    name, _, version = requirement.partition("==")
+    found = glob.glob(os.path.join(WHEELS, "{}-{}-*.whl".format(name, version)))
+    return found[0] if version and found else None
+
+
+def fetch(requirements):
+    """Store the wheels of these requirements."""
+    import ensurepip
+
+    (pip,) = glob.glob(os.path.join(os.path.dirname(ensurepip.__file__), "_bundled", "pip-*.whl"))
+    options = ["download", "--disable-pip-version-check", "--no-deps", "--only-binary", ":all:", "--dest", WHEELS]
+    subprocess.check_call([sys.executable, os.path.join(pip, "pip")] + options + requirements)
+
 
 if __name__ == "__main__":
-    wanted = [argument for argument in sys.argv[1:] if argument not in BOOTSTRAP_ONLY]
-    # A process of its own: ensurepip switches pip's configuration off in the process that calls it.
-    subprocess.check_call([sys.executable, "-m", "ensurepip", "--default-pip"])
-    sys.exit(subprocess.call([sys.executable, "-m", "pip", "install", "--upgrade", *wanted]))
+    wanted = [argument for argument in sys.argv[1:] if not argument.startswith("--")]
+    missing = [requirement for requirement in wanted if not wheel(requirement)]
+    if missing:
+        fetch(missing)
+    for requirement in wanted:
+        with zipfile.ZipFile(wheel(requirement)) as archive:
+            archive.extractall(sysconfig.get_paths()["purelib"])
+        print("unpacked {}".format(requirement))
