@@ -18,7 +18,7 @@ WHEELS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "wheels")
 def wheel(requirement):
     """The stored wheel of ``name==version``, or None."""
     name, _, version = requirement.partition("==")
-    found = glob.glob(os.path.join(WHEELS, "{}-{}-*.whl".format(name, version)))
+    found = glob.glob(os.path.join(WHEELS, f"{name}-{version}-*.whl"))
     return found[0] if version and found else None
 
 
@@ -28,7 +28,7 @@ def fetch(requirements):
 
     (pip,) = glob.glob(os.path.join(os.path.dirname(ensurepip.__file__), "_bundled", "pip-*.whl"))
     options = ["download", "--disable-pip-version-check", "--no-deps", "--only-binary", ":all:", "--dest", WHEELS]
-    subprocess.check_call([sys.executable, os.path.join(pip, "pip")] + options + requirements)
+    subprocess.check_call([sys.executable, os.path.join(pip, "pip"), *options, *requirements])
 
 
 if __name__ == "__main__":
@@ -39,4 +39,4 @@ if __name__ == "__main__":
     for requirement in wanted:
         with zipfile.ZipFile(wheel(requirement)) as archive:
             archive.extractall(sysconfig.get_paths()["purelib"])
-        print("unpacked {}".format(requirement))
+        print(f"unpacked {requirement}")
