@@ -29,7 +29,7 @@ class Build(NamedTuple):
     """
 
     product: str
-    features: str
+    feature_tool: str
     clients: str
     port_cure: str
     block_size: str

@@ -4,9 +4,10 @@
 
 """Reader: what the deployment logs of HPC say, filtered on the host (facts/windows.md section 0).
 
-The script prints ``file <base64 of the path> <time in UTC>`` for a log, then its matching lines as findstr.exe numbers
-them (``12:text``), and ``cut`` where it stopped at the byte limit. A line of CcpImg may hold a user and a password: of
-it, only the namespace and the name of the image are kept.
+The script prints ``files 12`` (logs it looks at), for a log ``file <base64 of the path> <time in UTC>`` and then its
+matching lines as findstr.exe numbers them (``12:text``), ``absent <base64>`` for a folder that is not there, and
+``cut`` where it stopped at the limit. A line of CcpImg may hold a user and a password: of it, only the namespace and
+the name of the image are kept.
 """
 
 import base64
@@ -48,10 +49,17 @@ class Deployment(NamedTuple):
 
 
 class Deployments(NamedTuple):
-    """The newest deployment of each compute node, newest first; whether the byte limit cut the rest off."""
+    """The newest deployment of each compute node, newest first.
+
+    ``cut``: the limit cut the rest off; ``absent``: folders that are not on the host; ``ended``: the script said how
+    many logs it looked at; ``failed``: it ended with an error.
+    """
 
     deployments: Tuple[Deployment, ...]
-    cut: bool
+    cut: bool = False
+    absent: Tuple[str, ...] = ()
+    ended: bool = True
+    failed: bool = False
 
 
 def parse_deployments(text: str, folders: Sequence[str] = ()) -> Deployments:
@@ -62,7 +70,8 @@ def parse_deployments(text: str, folders: Sequence[str] = ()) -> Deployments:
     """
     newest: Dict[str, Deployment] = {}
     current: Optional[Deployment] = None
-    cut = False
+    absent = []
+    cut = ended = failed = False
     for raw in text.split("\n"):
         line = raw[:-1] if raw.endswith("\r") else raw
         if line.startswith("file "):
@@ -70,23 +79,37 @@ def parse_deployments(text: str, folders: Sequence[str] = ()) -> Deployments:
             current = _begin(line, folders)
         elif line == _CUT:
             cut = True
+        elif line.startswith("absent "):
+            absent.append(_decoded(line.partition(" ")[2]) or "")
+        elif line.startswith("files "):
+            ended = True
+        elif line.startswith("error "):
+            failed = True
         elif current is not None:
             number = _LINE.match(line)
             if number:
                 current = _read(current, line[number.end() :])
     _keep(newest, current)
-    return Deployments(tuple(sorted(newest.values(), key=lambda each: each.time, reverse=True)), cut)
+    return Deployments(
+        tuple(sorted(newest.values(), key=lambda each: each.time, reverse=True)), cut, tuple(absent), ended, failed
+    )
 
 
 def _begin(line: str, folders: Sequence[str]) -> Optional[Deployment]:
     found = _FILE.match(line)
     if not found:
         return None
-    try:
-        path = base64.b64decode(found.group(1).encode("ascii"), validate=True).decode("utf-8")
-    except (binascii.Error, ValueError):
+    path = _decoded(found.group(1))
+    if path is None:
         return None
     return Deployment(_node(path, folders), found.group(2) + "Z", path, "", None, False, False, None)
+
+
+def _decoded(text: str) -> Optional[str]:
+    try:
+        return base64.b64decode(text.encode("ascii"), validate=True).decode("utf-8")
+    except (binascii.Error, ValueError):
+        return None
 
 
 def _node(path: str, folders: Sequence[str]) -> str:
