@@ -6,7 +6,8 @@
 
 Each answer stands between two lines that begin with a nonce of the script, so that no program can forge one: what it
 prints cannot know the nonce. The exit code stands in the closing line, because neither winrm nor psrp brings one back
-reliably, and stderr decides nothing. (facts/windows.md section 8.2 and 8.7)
+reliably, and stderr decides nothing. (facts/windows.md section 8.2 and 8.7) The key stands behind it: a code that lost
+its last digits would still be a code.
 """
 
 import base64
@@ -75,13 +76,13 @@ $Host.UI.RawUI.BufferSize=New-Object Management.Automation.Host.Size 9999,60}cat
 $n='#%s '
 """
 _FUNCTION = """function x($k,$p,$a){$n+$k+' {';$global:LASTEXITCODE=-1
-try{& $p $a 2>&1|%{''+$_}}catch{};$n+$k+' } '+$global:LASTEXITCODE}
+try{& $p $a 2>&1|%{''+$_}}catch{};$n+'} '+$global:LASTEXITCODE+' '+$k}
 """
 _SCRIPT = """$n+'%(key)s {';try{
 %(text)s
 }catch{$x=$_.Exception;while($x.InnerException){$x=$x.InnerException}
 'error '+[Runtime.InteropServices.Marshal]::GetHRForException($x)}
-$n+'%(key)s } 0'"""
+$n+'} 0 %(key)s'"""
 
 
 class Part(NamedTuple):
@@ -190,8 +191,8 @@ def parse(output: str, part: Part) -> Dict[str, Answer]:
         words = line[len(mark) :].split(" ")
         if not opened and expected and words == [expected[0], "{"]:
             opened, body = expected.pop(0), []
-        elif opened and len(words) == 3 and words[:2] == [opened, "}"] and _NUMBER.match(words[2]):
-            answers[opened] = Answer(int(words[2]), _SURROGATE.sub("\ufffd", "\n".join(body)))
+        elif opened and len(words) == 3 and (words[0], words[2]) == ("}", opened) and _NUMBER.match(words[1]):
+            answers[opened] = Answer(int(words[1]), _SURROGATE.sub("\ufffd", "\n".join(body)))
             opened = ""
         else:
             raise FrameError("a line of the script is not where it belongs")

@@ -83,7 +83,7 @@ def _line(command: Command) -> str:
     arguments = " ".join(names.cmd_argument(argument, _KNOWN) for argument in command.arguments)
     # <nul: wmic.exe waits for its input. echo( ends a last line that has no end.
     text = f"{command.program} {arguments}".rstrip()
-    return f"echo #%s {command.key} {{&{text} <nul 2>&1&echo(&echo #%s {command.key} }} !ERRORLEVEL!"
+    return f"echo #%s {command.key} {{&{text} <nul 2>&1&echo(&echo #%s }} !ERRORLEVEL! {command.key}"
 
 
 def _join(lines: Sequence[str], nonce: str) -> str:

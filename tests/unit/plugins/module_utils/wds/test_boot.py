@@ -1,0 +1,57 @@
+# Copyright: (c) imaging.multicast contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""When a head node was started: read, and compared."""
+
+import pytest
+from ansible_collections.imaging.multicast.plugins.module_utils._wds import boot
+from ansible_collections.imaging.multicast.plugins.module_utils._wds.batch import Answer
+from hypothesis import given
+from hypothesis import strategies as st
+
+WINTER = "20261122001500.500000+060"
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [
+        ({"live": Answer(0, "ps 5.1\nboot " + WINTER + "\nfeatures 2\n")}, WINTER),
+        ({"live": Answer(None, ""), "boot": Answer(0, "\r\r\nLastBootUpTime=" + WINTER + "\r\r\n\r\r\n")}, WINTER),
+        ({"boot": Answer(0, "\ufeffL\0astBootUpTime=x\n\0LastBootUpTime=" + WINTER)}, WINTER),
+        ({"boot": Answer(0, "boot " + WINTER)}, WINTER),
+        ({"live": Answer(0, "ps 5.1\nboot \nfeatures 2")}, ""),
+        ({"live": Answer(0, "reboot " + WINTER)}, ""),
+        ({"live": Answer(None, "")}, ""),
+        ({}, ""),
+    ],
+)
+def test_the_identity_is_read_from_either_way(answers, expected):
+    assert boot.identity(answers) == expected
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (WINTER, WINTER, True),
+        (WINTER, "20261122011500.500000+120", True),  # the same moment, told in summer time
+        (WINTER, "20261121231500.500000+000", True),
+        (WINTER, "20261122001501.375199+060", True),  # the clock was set by a second
+        (WINTER, "20261122001506.500000+060", False),
+        (WINTER, "20261122011500.500000+060", False),
+        (WINTER, "20261121231500.500000-060", False),
+        ("odd", "odd", True),
+        ("odd", "other", False),
+        (WINTER, "20269922001500.500000+060", False),
+        (WINTER, "", False),
+    ],
+)
+def test_one_boot_is_one_moment(one, other, same):
+    assert boot.same(one, other) is same
+    assert boot.same(other, one) is same
+
+
+@given(st.text(), st.text())
+def test_any_text_can_be_compared(one, other):
+    assert boot.same(one, one)
+    assert boot.same(one, other) == boot.same(other, one)
