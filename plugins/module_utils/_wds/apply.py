@@ -36,7 +36,7 @@ _PAUSE = 1.0
 class Worker:
     """Carries steps out on one head node.
 
-    ``seen`` is the newest look. ``backup_key`` is the registry key of the newest backup, None while there is none.
+    ``seen`` is the newest look; ``show`` takes a line of progress as it is. ``backup_key`` is the registry key of the newest backup, None while there is none.
     """
 
     def __init__(
@@ -49,9 +49,10 @@ class Worker:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self.channel, self.seen, self.tell, self.force = channel, seen, tell, force
+        self.channel, self.seen, self.force = channel, seen, force
         self.clock, self.sleep = clock, sleep
         self.backup_key: Optional[str] = None
+        self.show = tell
         self._look = look
         self._saved: Optional[Tuple[Namespace, ...]] = None
         self._stamps: List[str] = []
@@ -68,6 +69,10 @@ class Worker:
         self.seen = self._look()
         return self.seen
 
+    def tell(self, line: str) -> None:
+        """Show a line of progress, for what takes longer than seconds."""
+        self.show(f"{self.channel.where}: {line}")
+
     def one(self, step: Step) -> Tuple[str, str]:
         """Carry one step out: its outcome, and why or how.
 
@@ -77,7 +82,6 @@ class Worker:
         objected = self.prepare(step)
         if objected:
             return SKIPPED, objected
-        self.tell(step.what)
         items = writes.write(step, self.seen, self.force)
         try:
             said = writes.evidence(items, self.channel.run(items))

@@ -109,7 +109,7 @@ class Reinstall:
             if answers["reboot"].code not in (0, writes.SHUTTING_DOWN):
                 said = writes.evidence(items, answers)
                 return FAILED, f"the host does not reboot ({said}): reboot it by hand, then run again"
-        identity = worker.channel.await_boot(before, self._patience.reboot, worker.tell)
+        identity = worker.channel.await_boot(before, self._patience.reboot, worker.show)
         self.reboots += 1
         return DONE, f"the host was booted at {identity}"
 

@@ -20,6 +20,9 @@ from .snapshot import Snapshot, observe
 
 Tell = Callable[[str], None]
 
+_LONGEST = 3650  # days
+_DAY = 86400  # seconds
+
 # Option -> what checks its value before anything is sent.
 _CHECKS: Dict[str, Callable[[str], str]] = {
     "name": names.namespace_name,
@@ -37,6 +40,7 @@ def info(channel: Channel, params: Mapping[str, Any]) -> Dict[str, Any]:
     :raises ChannelError: the host cannot be asked.
     """
     wish = _wish(params)
+    _within(params, "since", 1, _LONGEST)
     seen = observe(
         channel,
         partial(suspicious, wish=wish),
@@ -96,6 +100,8 @@ def transport_server(
     from .plan import REBOOT_GATE, consent, needs_reboot, plan_reinstall, plan_started
 
     wish = _wish(params)
+    for option in ("reboot_timeout", "namespace_timeout"):
+        _within(params, option, 1, _DAY)
     before = after = _look(channel, wish)
     reinstall = params["state"] == "reinstalled"
     plan = plan_reinstall(before, wish, params["force"]) if reinstall else plan_started(before)
@@ -139,6 +145,12 @@ def _wish(params: Mapping[str, Any]) -> Wish:
         if params.get(option) is not None:
             _valid(check, params[option])
     return Wish(**{field: params.get(field) for field in Wish._fields})
+
+
+def _within(params: Mapping[str, Any], option: str, least: int, most: int) -> None:
+    """:raises Failure: a number is too small or too large."""
+    if not least <= params[option] <= most:
+        raise Failure(f"{option} is {params[option]}: it must be a number from {least} to {most}")
 
 
 def _checked_folders(folders: List[str]) -> List[str]:
