@@ -92,6 +92,6 @@ class FakeMachine:
         return {"seen": [list(each) for each in self.seen], "writes": list(self.writes)}
 
 
-def machine() -> FakeMachine:
+def machine(name: str) -> FakeMachine:
     """A builder, for nodes files: ``tests.lab.windows.fake:machine``."""
     return FakeMachine()

@@ -429,12 +429,10 @@ class Node:
                 message = request.message
                 self.count("kinds", request.kind)
                 return self._operate(request, user)
-            except soap.UnknownHeader as error:
-                raise Refusal(str(error)) from error
             except soap.EnvelopeError as error:
                 self.refuse(f"malformed message: {error}")
                 raise Fault(INVALID, "w:SchemaValidationError", f"The message is malformed: {error}", 400) from error
-            except Refusal as error:
+            except (Refusal, soap.UnknownHeader) as error:
                 self.refuse(str(error))
                 raise Fault(NOT_SUPPORTED, "w:UnsupportedFeature", f"The lab does not model this: {error}") from error
         except Fault as raised:

@@ -1,0 +1,89 @@
+"""Which simulated head nodes there are: the nodes file, and the machines it names."""
+
+import importlib
+import ipaddress
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tests.lab.windows.wsman import Machine, Node, Settings
+
+Builder = Callable[..., Machine]
+Fault = Callable[[Any], object]
+
+
+class SpecError(Exception):
+    """A nodes file, a builder or a fault is not as it must be; the text says what and where."""
+
+
+class Spec(NamedTuple):
+    """One node: ``builder`` is a name of nodes.BUILDERS or ``module:function``, called with the name and ``arguments``.
+
+    ``settings`` are those of wsman.Settings that differ from the defaults.
+    """
+
+    name: str
+    address: str
+    builder: str
+    arguments: Mapping[str, Any] = {}
+    settings: Mapping[str, Any] = {}
+
+
+def load(path: Path) -> list[Spec]:
+    """The nodes of a file: a JSON list of objects with the fields of Spec. Raises SpecError."""
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SpecError(f"{path}: cannot be read: {error}") from error
+    if not isinstance(entries, list) or not entries:
+        raise SpecError(f"{path}: must be a JSON list of nodes, each with name, address, builder and arguments")
+    specs = []
+    for number, entry in enumerate(entries, 1):
+        unknown = sorted(set(entry) - set(Spec._fields)) if isinstance(entry, dict) else [repr(entry)]
+        if unknown:
+            raise SpecError(f"{path}: node {number}: unknown {', '.join(unknown)}; known: {', '.join(Spec._fields)}")
+        try:
+            spec = Spec(**entry)
+            if not ipaddress.ip_address(spec.address).is_loopback:
+                raise ValueError(f"{spec.address} is not a 127.x.y.z address")
+            Settings().changed(spec.settings)
+        except (TypeError, ValueError) as error:
+            raise SpecError(f"{path}: node {number}: {error}") from error
+        specs.append(spec)
+    return specs
+
+
+def build(spec: Spec) -> Node:
+    """The node with its machine. Raises SpecError."""
+    builder = _builder(spec.builder)
+    try:
+        machine = builder(spec.name, **spec.arguments)
+    except (TypeError, ValueError) as error:
+        raise SpecError(f"{spec.name}: {spec.builder} with {dict(spec.arguments)}: {error}") from error
+    return Node(spec.name, machine, Settings().changed(spec.settings))
+
+
+def _builder(name: str) -> Builder:
+    module, _, function = name.partition(":")
+    if function:
+        try:
+            found: Builder = getattr(importlib.import_module(module), function)
+        except (ImportError, AttributeError) as error:
+            raise SpecError(f"no builder {name}: {error}") from error
+        return found
+    known: Mapping[str, Builder] = _nodes("BUILDERS")
+    if name not in known:
+        raise SpecError(f"no builder {name}; there are: {', '.join(known)}, or module:function")
+    return known[name]
+
+
+def machine_faults() -> Mapping[str, Fault]:
+    """The faults of machines by name."""
+    return _nodes("FAULTS")
+
+
+def _nodes(what: str) -> Mapping[str, Any]:
+    # Imported late: the protocol is tested without the machines.
+    found: Mapping[str, Any] = getattr(importlib.import_module("tests.lab.windows.nodes"), what)
+    return found
