@@ -144,6 +144,9 @@ class _AnsibleRunner(Runner):
             if "timed out" not in str(error):
                 raise
             raise self._never_open(error) from None
+        except (AttributeError, LookupError, TypeError):
+            # A mistake in a program is not the host's silence.
+            raise
         except Exception as error:
             raise self._never_open(error) from None
 

@@ -203,7 +203,7 @@ class Channel:
                 raise FrameError(f"The output of {self.where} is not whole: {error}. " + _written(parts)) from None
             raise FrameError(
                 f"{self.where} ran nothing of what was sent ({_short(output) or 'no output'}): Windows PowerShell 2.0 "
-                "or newer must be there, and the user must be allowed to run it."
+                "or newer must be there, and the user must be allowed to run it. " + _written(parts)
             ) from None
 
 
