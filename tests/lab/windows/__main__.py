@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tests.lab.console import Progress, colour
-from tests.lab.windows import spec
+from tests.lab.windows import nodes, spec
 from tests.lab.windows.control import FAULTS, Control, ControlError, Controller
 from tests.lab.windows.service import HTTP_PORT, HTTPS_PORT, Service, ServiceError
 from tests.lab.windows.spec import SpecError
@@ -48,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     verb = add("break", "put a fault into a node", _break)
     verb.add_argument("node", metavar="NODE")
     verb.add_argument("fault", metavar="FAULT")
+    verb.add_argument("arguments", nargs="*", metavar="KEY=VALUE", help="what the fault takes; VALUE is JSON or a text")
     add("faults", "list the faults", _faults)
     add("stop", "end the nodes", _stop)
     return parser
@@ -129,14 +130,23 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _break(options: argparse.Namespace) -> int:
-    Control(options.socket).break_(options.node, options.fault)
+    arguments = {}
+    for each in options.arguments:
+        key, equals, value = each.partition("=")
+        if not equals:
+            raise ControlError(f"{each}: give an argument as KEY=VALUE")
+        try:
+            arguments[key] = json.loads(value)
+        except ValueError:
+            arguments[key] = value
+    Control(options.socket).break_(options.node, options.fault, **arguments)
     print(f"{options.node}: {options.fault}")
     return 0
 
 
 def _faults(options: argparse.Namespace) -> int:
     lines = {name: text for name, (text, _) in FAULTS.items()}
-    for name, fault in spec.machine_faults().items():
+    for name, fault in nodes.FAULTS.items():
         lines[name] = (fault.__doc__ or "").strip().partition("\n")[0]
     width = max(map(len, lines))
     for name, text in lines.items():

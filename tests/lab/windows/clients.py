@@ -1,6 +1,7 @@
 """The real clients, pywinrm and pypsrp, pointed at a simulated head node."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -73,3 +74,11 @@ def script(pool: RunspacePool, text: str) -> PowerShell:
     shell.add_script(text)
     shell.invoke()
     return shell
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait until it holds; fails after ten seconds."""
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to hold"
+        time.sleep(0.01)

@@ -14,9 +14,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
-from tests.lab.windows import spec
+from tests.lab.windows import nodes
+from tests.lab.windows.machine import Machine
 from tests.lab.windows.service import Service, ServiceError
-from tests.lab.windows.spec import SpecError
 from tests.lab.windows.wsman import Node
 
 _TIMEOUT = 30.0
@@ -63,9 +63,9 @@ class Control:
         """Drop connections at commands of a node (see wsman.Loss)."""
         self._ask("lose", node, at=at, contains=contains, skip=skip, times=times)
 
-    def break_(self, node: str, fault: str) -> None:
-        """Put a fault of FAULTS or of nodes.FAULTS into a node."""
-        self._ask("break", node, fault=fault)
+    def break_(self, node: str, fault: str, **arguments: Any) -> None:
+        """Put a fault of FAULTS, or of nodes.FAULTS with arguments, into a node."""
+        self._ask("break", node, fault=fault, arguments=arguments)
 
     def clear(self, node: str | None = None) -> None:
         """Begin to count anew, on a node or on all; see Node.clear."""
@@ -138,7 +138,7 @@ class Controller:
                 self._path.unlink()
 
     def answer(self, request: Mapping[str, Any]) -> Any:
-        """Carry one request out. Raises ControlError, ServiceError, SpecError, TypeError, ValueError."""
+        """Carry one request out. Raises ControlError, ServiceError, ValueError."""
         values = dict(request)
         do = values.pop("do", "")
         name = values.pop("node", None)
@@ -165,18 +165,19 @@ class Controller:
         if do == "dump":
             return node.machine.dump()
         if do == "break":
-            return _break(node, str(values["fault"]))
+            return _break(node, values["fault"], values["arguments"])
         raise ControlError(f"no such request: {do}")
 
 
-def _break(node: Node, fault: str) -> None:
-    if fault in FAULTS:
+def _break(node: Node, fault: str, arguments: Mapping[str, Any]) -> None:
+    if fault not in FAULTS:
+        if not isinstance(node.machine, Machine):
+            raise ControlError(f"{node.name} is no head node; its faults are {', '.join(FAULTS)}")
+        nodes.break_(node.machine, fault, **arguments)
+    elif arguments:
+        raise ControlError(f"{fault} takes no arguments")
+    else:
         FAULTS[fault][1](node)
-        return
-    of_machine = spec.machine_faults()
-    if fault not in of_machine:
-        raise ControlError(f"no such fault: {fault}; there are: {', '.join([*FAULTS, *of_machine])}")
-    of_machine[fault](node.machine)
 
 
 class _Server(socketserver.ThreadingUnixStreamServer):
@@ -193,7 +194,7 @@ class _Handler(socketserver.StreamRequestHandler):
         for line in self.rfile:
             try:
                 answer = {"result": controller.answer(json.loads(line))}
-            except (ControlError, ServiceError, SpecError, ValueError) as error:
+            except (ControlError, ServiceError, ValueError) as error:
                 answer = {"error": str(error)}
             except Exception as error:
                 # A mistake in a fault or a machine is told to who asked, who would hear nothing else.

@@ -62,7 +62,7 @@ class FakeMachine:
         rest = match["rest"].strip()
         match match["word"]:
             case "echo":
-                encoding = "utf-8" if codepage == 65001 else f"cp{codepage}"
+                encoding = "utf-8" if codepage == 65001 else f"cp{codepage or 437}"
                 return Result(f"{rest}\r\n".encode(encoding, "replace"))
             case "size":
                 return Result(b"x" * int(rest))

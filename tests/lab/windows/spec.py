@@ -7,14 +7,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tests.lab.windows import nodes
 from tests.lab.windows.wsman import Machine, Node, Settings
-
-Builder = Callable[..., Machine]
-Fault = Callable[[Any], object]
 
 
 class SpecError(Exception):
-    """A nodes file, a builder or a fault is not as it must be; the text says what and where."""
+    """A nodes file or a builder is not as it must be; the text says what and where."""
 
 
 class Spec(NamedTuple):
@@ -56,34 +54,16 @@ def load(path: Path) -> list[Spec]:
 
 def build(spec: Spec) -> Node:
     """The node with its machine. Raises SpecError."""
-    builder = _builder(spec.builder)
     try:
-        machine = builder(spec.name, **spec.arguments)
-    except (TypeError, ValueError) as error:
+        machine = _machine(spec)
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
         raise SpecError(f"{spec.name}: {spec.builder} with {dict(spec.arguments)}: {error}") from error
     return Node(spec.name, machine, Settings().changed(spec.settings))
 
 
-def _builder(name: str) -> Builder:
-    module, _, function = name.partition(":")
-    if function:
-        try:
-            found: Builder = getattr(importlib.import_module(module), function)
-        except (ImportError, AttributeError) as error:
-            raise SpecError(f"no builder {name}: {error}") from error
-        return found
-    known: Mapping[str, Builder] = _nodes("BUILDERS")
-    if name not in known:
-        raise SpecError(f"no builder {name}; there are: {', '.join(known)}, or module:function")
-    return known[name]
-
-
-def machine_faults() -> Mapping[str, Fault]:
-    """The faults of machines by name."""
-    return _nodes("FAULTS")
-
-
-def _nodes(what: str) -> Mapping[str, Any]:
-    # Imported late: the protocol is tested without the machines.
-    found: Mapping[str, Any] = getattr(importlib.import_module("tests.lab.windows.nodes"), what)
-    return found
+def _machine(spec: Spec) -> Machine:
+    module, _, function = spec.builder.partition(":")
+    if not function:
+        return nodes.build(spec.name, spec.builder, spec.arguments)
+    builder: Callable[..., Machine] = getattr(importlib.import_module(module), function)
+    return builder(spec.name, **spec.arguments)

@@ -2,13 +2,14 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import stat
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,15 @@ import pytest
 import requests
 from winrm.exceptions import InvalidCredentialsError
 
-from tests.lab.windows import spec
-from tests.lab.windows.clients import PASSWORD, USER, pywinrm, run
+from tests.lab.windows import nodes, spec
+from tests.lab.windows.clients import PASSWORD, USER, pypsrp, pywinrm, run, runspace, script, wait_until
 from tests.lab.windows.control import FAULTS, Control, ControlError
 from tests.lab.windows.service import own_addresses
 from tests.lab.windows.spec import Spec, SpecError
 
 ROOT = Path(__file__).resolve().parents[3]
 FAKE = "tests.lab.windows.fake:machine"
+Write = Callable[[Path, list[str]], Path]
 MODULE = [sys.executable, "-m", "tests.lab.windows"]
 
 
@@ -34,10 +36,23 @@ def nodes_file(folder: Path, addresses: list[str]) -> Path:
     return path
 
 
+def head_nodes_file(folder: Path, addresses: list[str]) -> Path:
+    path = folder / "nodes.json"
+    entries = [
+        {"name": "hn-2008", "builder": "head_node", "arguments": {"build": 6002, "language": "en"}},
+        {"name": "hn-2019", "builder": "head_node", "arguments": {"build": 17763, "language": "de"}},
+    ]
+    path.write_text(
+        json.dumps([{**each, "address": address} for each, address in zip(entries, addresses, strict=True)]),
+        encoding="utf-8",
+    )
+    return path
+
+
 class Served:
     """Nodes in a process of their own, started by the command line."""
 
-    def __init__(self, folder: Path, addresses: list[str]) -> None:
+    def __init__(self, folder: Path, addresses: list[str], write: Write = nodes_file) -> None:
         self.folder = folder
         self.socket = folder / "control"
         self.ca_file = folder / "ca.pem"
@@ -45,7 +60,7 @@ class Served:
         self.addresses = addresses
         self.process = subprocess.Popen(
             [
-                *MODULE, "serve", "--nodes", nodes_file(folder, addresses), "--socket", self.socket,
+                *MODULE, "serve", "--nodes", write(folder, addresses), "--socket", self.socket,
                 "--ready-file", self.ready_file, "--ca-file", self.ca_file,
             ],
             cwd=ROOT, stderr=subprocess.PIPE, text=True,
@@ -146,6 +161,8 @@ def test_certificate_file_is_the_one_to_trust(served: Served, control: Control) 
         (lambda control: control.lose("hn1", "never"), "at 'never'"),
         (lambda control: control._ask("reboot", "hn1"), "no such request: reboot"),
         (lambda control: control._ask("dump", None), "name a node"),
+        (lambda control: control.break_("hn1", "missing-namespace"), "hn1 is no head node"),
+        (lambda control: control.break_("hn1", "deny", once=True), "deny takes no arguments"),
     ],
 )
 def test_wrong_request_is_told(control: Control, ask: Any, said: str) -> None:
@@ -198,9 +215,45 @@ def test_stop_and_a_socket_that_was_left(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"nodes.json"}
 
 
+def test_faults_are_listed(served: Served) -> None:
+    listed = served.cli("faults").stdout
+    for name in (*FAULTS, *nodes.FAULTS):
+        assert re.search(rf"^{name} +\w", listed, re.MULTILINE), name
+
+
 def test_every_fault_can_be_put_in() -> None:
     for _, apply in FAULTS.values():
         apply(spec.build(Spec("hn1", "127.0.0.1", FAKE)))
+
+
+# --- the machines behind it
+
+
+def test_head_nodes(tmp_path: Path, plain_environment: None) -> None:
+    it = Served(tmp_path, own_addresses(92)[90:], head_nodes_file)
+    try:
+        for number, name in enumerate(("hn-2008", "hn-2019")):
+            check_head_node(it, number, name)
+    finally:
+        assert it.end()[0] == 0
+
+
+def check_head_node(it: Served, number: int, name: str) -> None:
+    """A head node is asked in both ways, broken and rebooted through the service."""
+    answer = run(pywinrm(url(it, number), "ntlm"), "sc.exe", "query", "WDSServer")
+    assert (answer.code, b": 4 " in answer.stdout) == (0, True)
+    with pypsrp(it.addresses[number]) as connection, runspace(connection) as pool:
+        output = script(pool, "sc.exe query WDSServer").output
+    assert "\r\n".join([*output, ""]) == answer.stdout.decode()
+    it.control.break_(name, "service-stopped")
+    assert b": 1 " in run(pywinrm(url(it, number)), "sc.exe", "query", "WDSServer").stdout
+    assert it.cli("break", name, "event", "id_=769").returncode == 0
+    assert it.control.status(name)["writes"] == []
+    assert run(pywinrm(url(it, number)), "shutdown.exe", "/r", "/t", "10", "/d", "p:2:4").code == 0
+    wait_until(lambda: it.control.dump(name)["boots"] == 1 and it.control.status(name)["accepts"])
+    status = it.control.status(name)
+    assert (status["refused"], status["open_shells"]) == ([], [])
+    assert len(status["writes"]) > 0
 
 
 # --- the nodes file
@@ -240,7 +293,9 @@ def test_wrong_nodes_file(tmp_path: Path, content: str, said: str) -> None:
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"builder": "tests.lab.windows.fake:none"}, "no builder tests.lab.windows.fake:none"),
+        ({"builder": "tests.lab.windows.fake:none"}, "hn1: tests.lab.windows.fake:none with {}: .*none"),
+        ({"builder": "tests.lab.windows.nowhere:none"}, "No module named"),
+        ({"builder": "tail_node"}, "no builder 'tail_node'"),
         ({"arguments": {"colour": "red"}}, "colour"),
     ],
 )

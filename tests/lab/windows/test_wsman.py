@@ -4,7 +4,6 @@ import base64
 import socket
 import ssl
 import threading
-import time
 import uuid
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +18,7 @@ from pypsrp.shell import Process, WinRS
 from winrm.exceptions import InvalidCredentialsError, WinRMOperationTimeoutError, WSManFaultError
 
 from tests.lab.windows import soap
-from tests.lab.windows.clients import PASSWORD, USER, Ran, pypsrp, pywinrm, run, run_winrs
+from tests.lab.windows.clients import PASSWORD, USER, Ran, pypsrp, pywinrm, run, run_winrs, wait_until
 from tests.lab.windows.conftest import Simulated
 from tests.lab.windows.fake import FakeMachine, Result
 from tests.lab.windows.service import Service, ServiceError, own_addresses
@@ -96,10 +95,10 @@ def test_codepage_reaches_the_machine(simulated: Simulated, codepage: int, expec
     assert run(pywinrm(simulated.http), "echo", "ü", codepage=codepage).stdout == expected + b"\r\n"
 
 
-def test_shell_without_a_codepage_has_437(simulated: Simulated) -> None:
+def test_shell_without_a_codepage_has_the_machines_own(simulated: Simulated) -> None:
     with pypsrp(simulated.address) as connection, WinRS(connection, no_profile=True) as shell:
         Process(shell, "echo", ["x"]).invoke()
-    assert simulated.machine.seen == [("echo x", 437, USER)]
+    assert simulated.machine.seen == [("echo x", 0, USER)]
 
 
 def test_exit_code_and_stderr(simulated: Simulated) -> None:
@@ -476,13 +475,6 @@ def test_certificates_pass_strict_checks(authority: Authority) -> None:
 def listens(address: str, port: int = 5985) -> bool:
     with socket.socket() as line:
         return line.connect_ex((address, port)) == 0
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 @pytest.mark.parametrize("transport", ["plaintext", "ntlm"])

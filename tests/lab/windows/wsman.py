@@ -37,7 +37,8 @@ CMD_URI = f"{soap.SHELL}/cmd"
 POWERSHELL_URI = f"{soap.POWERSHELL}/Microsoft.PowerShell"
 _DONE = f"{soap.SHELL}/CommandState/Done"
 _RUNNING = f"{soap.SHELL}/CommandState/Running"
-_CODEPAGE = 437
+# The OEM codepage of the machine's language.
+_CODEPAGE = 0
 # What the envelope around a payload takes at most.
 _AROUND = 4096
 _ENCODED = re.compile(r"-EncodedCommand\s+\"?(?P<data>[A-Za-z0-9+/=]+)", re.IGNORECASE)
@@ -68,8 +69,8 @@ class Machine(Protocol):
     """What stands behind the service: the seam to tests/lab/windows/machine.py. Called from several threads at once.
 
     ``run_cmd``: a line for cmd.exe; ``run_program``: the command line of a process, which no cmd.exe reads first
-    (WINRS_SKIP_CMD_SHELL); both answer in the codepage. ``run_powershell`` answers in UTF-8. ``boots``: how often it
-    went down; a change takes the shells away.
+    (WINRS_SKIP_CMD_SHELL); both answer in the codepage (0: the machine's own). ``run_powershell`` answers in UTF-8.
+    ``boots``: how often it went down; a change takes the shells away.
     """
 
     @property
