@@ -50,7 +50,7 @@ CLIXML = b'#< CLIXML\r\n<Objs Version="1.1.0.1" xmlns="http://schemas.microsoft.
 
 def decoded(line):
     """The script of one encoded command line."""
-    assert line.startswith(PREFIX), line[:200]
+    assert line.lower().startswith(PREFIX.lower()), line[:200]
     return base64.b64decode(line[len(PREFIX) :]).decode("utf-16-le")
 
 
@@ -410,7 +410,6 @@ def test_a_host_that_does_not_answer_is_unreachable(kind, request, head, error):
     [
         AnsibleConnectionFailure("ssl: the specified credentials were rejected by the server"),
         AnsibleConnectionFailure("Kerberos auth failure for principal u: Password incorrect"),
-        AnsibleAuthenticationFailure("anything"),
         AnsibleConnectionFailure(FAULT.format(text="Zugriff verweigert", code=5, who="Sender", what="AccessDenied")),
     ],
 )
@@ -418,6 +417,10 @@ def test_refused_credentials_are_tried_once(kind, request, head, error):
     text = refused(request.getfixturevalue(kind), head, error)
     assert text.startswith("hn1 (winrm) refused the credentials (")
     assert "MaxShellsPerUser" in text
+
+
+def test_ansibles_own_word_for_refused_credentials_is_enough(plain, head):
+    assert "refused the credentials" in refused(plain, head, AnsibleAuthenticationFailure("anything"))
 
 
 @pytest.mark.parametrize("kind", ["winrm", "psrp", "plain"])
