@@ -37,8 +37,8 @@ CHECKED = "checked"
 #: The run was allowed to carry steps out.
 ACTED = "acted"
 
-#: Platforms, and the variable in which each wing's role leaves what it saw and did.
-RESULTS = (("fog", "fog_multicast_result"),)
+#: Platforms: the variable in which each wing's role leaves what it saw and did, and the inventory group of its hosts.
+RESULTS = (("fog", "fog_multicast_result", "fog_servers"), ("wds", "wds_multicast_result", "hpc_head_nodes"))
 
 #: Kinds of the steps that are not a wing's own: the look itself, and the libraries it needs.
 LOOK = "host.look"

@@ -73,10 +73,12 @@ def show(hosts: tuple[_report.Host, ...], display: Display) -> None:
 
 
 def _read_host(name: str, variables: Mapping[str, Any], check_mode: bool) -> _report.Host:
-    for platform, variable in _report.RESULTS:
+    for platform, variable, _group in _report.RESULTS:
         result = variables.get(variable)
         if result is not None:
             gates = {finding["gate"] for finding in result.get("findings", ()) if finding["gate"]}
             opened = {gate for gate in gates if boolean(variables.get(gate, False), strict=False)}
             return _report.host(name, platform, result, check_mode, opened)
-    return _report.host(name, _report.RESULTS[0][0], None, check_mode, ())
+    groups = variables.get("group_names", ())
+    platforms = [platform for platform, _variable, group in _report.RESULTS if group in groups]
+    return _report.host(name, (platforms or [_report.RESULTS[0][0]])[0], None, check_mode, ())

@@ -17,6 +17,13 @@ from tests.project.tree import ROOT, environment
 FOG_MODULES = ("fog_multicast_info", "fog_storage_iface", "fog_multicast_reset", "fog_multicast_service")
 STAND_IN = Path(__file__).with_name("stand_in_fog.py")
 PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
+OTHER_MODULES = (
+    "multicast_guard",
+    "multicast_summary",
+    "wds_multicast_info",
+    "wds_multicast_namespace",
+    "wds_transport_server",
+)
 INFO, IFACE, RESET, SERVICE = FOG_MODULES
 
 pytestmark = pytest.mark.slow
@@ -61,7 +68,7 @@ class Fleet:
             (self.tree / name).symlink_to(ROOT / name)
         for name in ("action", "doc_fragments", "module_utils", "plugin_utils"):
             (self.tree / "plugins" / name).symlink_to(ROOT / "plugins" / name)
-        for name in ("multicast_guard", "multicast_summary"):
+        for name in OTHER_MODULES:
             (modules / f"{name}.py").symlink_to(ROOT / "plugins" / "modules" / f"{name}.py")
         for name in FOG_MODULES:
             (modules / f"{name}.py").write_text(STAND_IN.read_text().replace('"STAND_IN"', f'"{name}"'))
