@@ -9,7 +9,7 @@ text that looks like another value or key: what cannot be told apart makes its k
 """
 
 import re
-from typing import Dict, List, Mapping, NamedTuple, Optional, Tuple
+from typing import Dict, List, Mapping, NamedTuple, Optional, Set, Tuple
 
 #: Types of a value that is text, and of one that is a number.
 TEXT = frozenset(("REG_SZ", "REG_EXPAND_SZ"))
@@ -125,50 +125,55 @@ class _Reading:
     """The keys as far as they were read."""
 
     def __init__(self) -> None:
-        self.keys: Dict[str, Key] = {}
+        self.paths: Dict[str, str] = {}
+        self.found: Dict[str, List[Value]] = {}
+        self.doubtful: Set[str] = set()
         self.path = ""
-        self.values: List[Value] = []
-        self.data: List[str] = []
+        self.data: List[str] = []  # of the last value of the key
         self.blank = 0
-        self.doubtful = False
 
     def line(self, line: str) -> None:
         if not line.strip(" "):
             self.blank += 1
         elif _KEY.match(line):
-            self._end_key()
-            self.path = line
+            self._end_value(0)
+            self._begin(line)
         elif self.path:
-            value = _VALUE.match(line)
-            if value:
-                # reg.exe prints no blank line between two values: it belongs to the data.
-                self._end_value(self.blank)
-                self.data = [value.group("data") or ""]
-                self.values.append(Value(value.group("name"), value.group("type"), ""))
-            else:
-                self.doubtful = True
-                if self.values:
-                    self.data += [""] * self.blank + [line]
-            self.blank = 0
+            self._inside(line)
 
-    def finish(self) -> Dict[str, Key]:
-        self._end_key()
-        return self.keys
+    def _begin(self, path: str) -> None:
+        self.path = _path(path)
+        if self.path in self.found:
+            self.doubtful.add(self.path)
+        self.paths.setdefault(self.path, path)
+        self.found.setdefault(self.path, [])
+
+    def _inside(self, line: str) -> None:
+        value = _VALUE.match(line)
+        if value:
+            # reg.exe prints no blank line between two values: it belongs to the data.
+            self._end_value(self.blank)
+            self.data = [value.group("data") or ""]
+            self.found[self.path].append(Value(value.group("name"), value.group("type"), ""))
+        else:
+            self.doubtful.add(self.path)
+            if self.data:
+                self.data += [""] * self.blank + [line]
+        self.blank = 0
 
     def _end_value(self, blank: int) -> None:
-        if self.values:
-            data = self.data + [""] * blank
-            self.doubtful = self.doubtful or len(data) > 1
-            self.values[-1] = self.values[-1]._replace(data="\n".join(data))
-
-    def _end_key(self) -> None:
         # One blank line stands before each key, and one or two at the end.
+        if self.data:
+            data = self.data + [""] * blank
+            if len(data) > 1:
+                self.doubtful.add(self.path)
+            self.found[self.path][-1] = self.found[self.path][-1]._replace(data="\n".join(data))
+        self.data, self.blank = [], 0
+
+    def finish(self) -> Dict[str, Key]:
         self._end_value(0)
-        if self.path:
-            folded = _path(self.path)
-            before = self.keys.get(folded)
-            values = (before.values if before else ()) + tuple(self.values)
-            names = {fold(value.name) for value in values}
-            doubtful = self.doubtful or before is not None or len(names) != len(values)
-            self.keys[folded] = Key(before.path if before else self.path, values, doubtful)
-        self.path, self.values, self.data, self.blank, self.doubtful = "", [], [], 0, False
+        return {folded: self._key(folded, values) for folded, values in self.found.items()}
+
+    def _key(self, folded: str, values: List[Value]) -> Key:
+        twice = len({fold(value.name) for value in values}) != len(values)
+        return Key(self.paths[folded], tuple(values), twice or folded in self.doubtful)
