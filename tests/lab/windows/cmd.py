@@ -19,9 +19,8 @@ if TYPE_CHECKING:
 LIMIT = 8191
 _UNKNOWN_PROGRAM = 9009
 _BUILTINS = frozenset(
-    ["assoc", "call", "cd", "chdir", "copy", "date", "del", "dir", "for", "ftype", "if", "md", "mkdir", "move", "pushd"]
-    + ["set", "start", "time", "type"]
-)
+    ["assoc", "call", "cd", "chdir", "copy", "date", "del", "dir", "for", "ftype", "if", "md", "mkdir", "move"]
+) | frozenset(["pushd", "set", "start", "time", "type"])
 _REDIRECTIONS = ("2>&1", "2>nul", "1>nul", ">nul", "<nul")
 
 

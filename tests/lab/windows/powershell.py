@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from tests.lab.windows.machine import Machine
 
 _LANGUAGE = tree_sitter.Language(tree_sitter_powershell.language())
-_QUOTES = "'\u2018\u2019\u201a\u201b"
+_SINGLE = "'\u2018\u2019\u201a\u201b"
+_DOUBLE = '"\u201c\u201d\u201e'
 _COMMAND_LINE_LIMIT = 32766
 
 # Nodes that only pass a single child on.
@@ -261,6 +262,7 @@ class Interpreter:
         self.stderr: list[str] = []
         self._scopes: list[dict[str, Any]] = [{"erroractionpreference": "Continue", "progresspreference": "Continue"}]
         self._functions: dict[str, tuple[list[str], Node]] = {}
+        self.modules: set[str] = set()
         self._guarded = 0
         self._ok = True
         self._source = b""
@@ -268,11 +270,11 @@ class Interpreter:
     # --- scripts and statements --------------------------------------------------------------------------------------
 
     def script(self, text: str, out: list[Any]) -> int:
-        source = text.encode("utf-8")
-        self._source = source
-        root: Node = tree_sitter.Parser(_LANGUAGE).parse(source).root_node
         if self.major < 2:
             return self._version_one(text)
+        source = plain_quotes(text).encode("utf-8")
+        self._source = source
+        root: Node = tree_sitter.Parser(_LANGUAGE).parse(source).root_node
         if root.has_error:
             raise Refused("the grammar finds a syntax error in the script")
         self._check_age(root)
@@ -623,11 +625,13 @@ class Interpreter:
     def _has(self, cmdlet: str) -> bool:
         """Whether the machine has a cmdlet; those of features depend on its build."""
         kind = self.machine.build.cmdlets
+        # PowerShell 3.0 loads a module by itself when one of its cmdlets is called.
+        loaded = self.major >= 3 or "servermanager" in self.modules
         return {
-            "install-windowsfeature": kind == "install",
-            "uninstall-windowsfeature": kind == "install",
-            "add-windowsfeature": kind != "none",
-            "remove-windowsfeature": kind != "none",
+            "install-windowsfeature": kind == "install" and loaded,
+            "uninstall-windowsfeature": kind == "install" and loaded,
+            "add-windowsfeature": kind != "none" and loaded,
+            "remove-windowsfeature": kind != "none" and loaded,
         }.get(cmdlet, True)
 
     def _invoke(self, name: str, arguments: list[tuple[str, Any]], out: list[Any]) -> None:
@@ -716,8 +720,7 @@ class Interpreter:
         return _unwrap(self._list_of_statements(node))
 
     def _verbatim(self, node: Node) -> str:
-        text = self._text(node)[1:-1]
-        return re.sub(f"[{_QUOTES}]([{_QUOTES}])", r"\1", text)
+        return self._text(node)[1:-1].replace("''", "'")
 
     def _expandable(self, node: Node) -> str:
         if node.named_children:
@@ -1252,6 +1255,8 @@ def _import_module(self: Interpreter, bound: Bound, given: list[Any] | None, out
         message = f"The specified module '{name}' was not loaded because no valid module file was found."
         error = exception("System.IO.FileNotFoundException", message, 0x80070002)
         bound.fail(found, Thrown(error_record(error)))
+        return
+    self.modules.add(name.lower())
 
 
 _EXIT_CODES = {0: "Success", 3010: "SuccessRestartRequired", 1003: "NoChangeNeeded", 1000: "Failed", 1004: "Failed"}
@@ -1378,6 +1383,50 @@ def _collection(self: Interpreter, found: list[Live]) -> Object:
 
 
 # --- helpers --------------------------------------------------------------------------------------------------------
+
+
+def plain_quotes(script: str) -> str:
+    """The script with ASCII quotes where PowerShell takes a typographic one for a quote; the grammar knows ASCII only.
+
+    In a single-quoted string two quotes of any kind stand for the second of them.
+    """
+    out: list[str] = []
+    index = 0
+    while index < len(script):
+        char = script[index]
+        index += 1
+        if char == "#" and (index == 1 or script[index - 2] in " \t\r\n;{}()"):
+            end = script.find("\n", index)
+            end = len(script) if end < 0 else end
+            out.append(script[index - 1 : end])
+            index = end
+        elif char in _SINGLE:
+            out.append("'")
+            while index < len(script):
+                char = script[index]
+                index += 1
+                if char not in _SINGLE:
+                    out.append(char)
+                elif script[index : index + 1] and script[index] in _SINGLE:
+                    out.append(script[index].replace("'", "''"))
+                    index += 1
+                else:
+                    out.append("'")
+                    break
+        elif char in _DOUBLE:
+            out.append('"')
+            while index < len(script):
+                char = script[index]
+                index += 1
+                out.append('"' if char in _DOUBLE else char)
+                if char == "`":
+                    out.append(script[index : index + 1])
+                    index += 1
+                elif char in _DOUBLE:
+                    break
+        else:
+            out.append(char)
+    return "".join(out)
 
 
 def join_arguments(words: Sequence[str]) -> str:

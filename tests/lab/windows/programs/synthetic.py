@@ -146,6 +146,7 @@ SYNTHETIC: Mapping[str, Synthetic] = {
         "Without a console programs write, and PowerShell reads, in the OEM codepage: seen in practice, not documented."
     ),
     "logs.name": Synthetic("The file names below DeploymentLogs\\<node> are not public; <node>-<time>.log is assumed."),
+    "logs.usage": Synthetic('The wording of CcpImg\'s usage text after "usage:" is not public.'),
     "reg.empty": Synthetic("That reg query /s prints a line for a key without values is assumed, and none without /s."),
     "powershell.message": Synthetic(
         "PowerShell's own error records on stderr are only sketched, and English; the collection must not read them.",
