@@ -74,9 +74,9 @@ class Machine(Protocol):
     """
 
     @property
-    def refused(self) -> Sequence[str]: ...
+    def refused(self) -> list[str]: ...
     @property
-    def writes(self) -> Sequence[str]: ...
+    def writes(self) -> list[str]: ...
     @property
     def boots(self) -> int: ...
     def run_cmd(self, command: str, arguments: Sequence[str], codepage: int, user: str) -> Execution: ...
@@ -349,12 +349,14 @@ class Node:
             self.losses.append(Loss(at, contains, skip, times))
 
     def clear(self) -> None:
-        """Begin to count anew; open shells and settings stay as they are."""
+        """Begin to count anew, refusals and writes too; open shells and settings stay as they are."""
         with self._lock:
             self.counts = Counts()
             self.losses.clear()
             self.lost_shells = 0
             self._refused.clear()
+            self.machine.refused.clear()
+            self.machine.writes.clear()
 
     @property
     def refused(self) -> list[str]:
