@@ -75,7 +75,8 @@ def show(hosts: tuple[_report.Host, ...], display: Display) -> None:
 def _read_host(name: str, variables: Mapping[str, Any], check_mode: bool) -> _report.Host:
     for platform, variable, _group in _report.RESULTS:
         result = variables.get(variable)
-        if result is not None:
+        # A host of the other platform has a skipped task's result.
+        if result is not None and not result.get("skipped"):
             gates = {finding["gate"] for finding in result.get("findings", ()) if finding["gate"]}
             opened = {gate for gate in gates if boolean(variables.get(gate, False), strict=False)}
             return _report.host(name, platform, result, check_mode, opened)
