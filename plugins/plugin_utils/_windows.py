@@ -34,7 +34,7 @@ _SHELL_LIMIT = re.compile(r"2150859173|-2144108123|0x803381A5|:QuotaLimit\b", re
 # Texts of ansible's plugins, pypsrp and ssh, which are not; 5 and AccessDenied come from WS-Management.
 _DENIED = re.compile(
     r"credentials were rejected|failed to authenticate|Kerberos auth failure|Permission denied|Authentication failed"
-    r"|Invalid/incorrect (?:username/)?password|\bCode:? 401\b|wsmanfault_code'?: '?5\b|:AccessDenied\b",
+    r"|Invalid/incorrect (?:username/)?password|\bCode:? 401\b|wsmanfault_code'?: '?5\b|\(Code: 5,|:AccessDenied\b",
     re.IGNORECASE,
 )
 _NO_KDC = re.compile(r"Cannot (?:contact any|find) KDC", re.IGNORECASE)
@@ -122,6 +122,7 @@ class _AnsibleRunner(Runner):
         """As :meth:`Runner.forget`."""
         # Close what can still be closed: a shell that is left open counts towards MaxShellsPerUser.
         with suppress(Exception):
+            _log_in_anew(self._connection)
             if self._kind in SSH:
                 self._connection.reset()
             else:
@@ -166,6 +167,8 @@ class _AnsibleRunner(Runner):
         # A connection that opened again underneath (winrm does so for a full shell) may be refused as well.
         if isinstance(error, AnsibleConnectionFailure) and _DENIED.search(text):
             return self._never_open(error)
+        # Whoever asks again, to see what was done, has to ask over a new connection.
+        self.forget()
         return LostError(_reason(error))
 
     def _refused(self, error: Exception) -> ChannelError | None:
@@ -193,6 +196,14 @@ def _refuse_become(action: ActionBase) -> None:
             "become does nothing for the commands that this module sends: set become: false (ansible_become: false) "
             "for it, and connect as a user who is an administrator of the head node."
         )
+
+
+def _log_in_anew(connection: Any) -> None:
+    """Have the next request of winrm or psrp log in: a session whose socket broke has lost its keys."""
+    for owner in (getattr(connection, "protocol", None), getattr(connection, "runspace", None)):
+        client = getattr(owner, "connection", owner)
+        if client is not None:
+            client.transport.session = client.transport.encryption = None
 
 
 def _wraps(connection: Any) -> bool:

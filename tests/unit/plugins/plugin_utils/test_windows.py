@@ -108,7 +108,7 @@ def winrm(head, monkeypatch):
 
     class Protocol:
         def __init__(self, endpoint, transport=None, **options):
-            self.endpoint, self.options = endpoint, options
+            self.endpoint, self.options, self.transport = endpoint, options, MagicMock()
 
         def open_shell(self, codepage=437):
             assert codepage == 65001
@@ -153,7 +153,7 @@ def psrp(head, monkeypatch):
 
     class Pool:
         def __init__(self, connection, **options):
-            self.state, self.id = 2, "R1"
+            self.state, self.id, self.connection = 2, "R1", MagicMock()
 
         def open(self):
             head.open()
@@ -411,6 +411,7 @@ def test_a_host_that_does_not_answer_is_unreachable(kind, request, head, error):
         AnsibleConnectionFailure("ssl: the specified credentials were rejected by the server"),
         AnsibleConnectionFailure("Kerberos auth failure for principal u: Password incorrect"),
         AnsibleConnectionFailure(FAULT.format(text="Zugriff verweigert", code=5, who="Sender", what="AccessDenied")),
+        AnsibleConnectionFailure("Received a WSManFault message. (Code: 5, Machine: hn1, Reason: Zugriff verweigert)"),
     ],
 )
 def test_refused_credentials_are_tried_once(kind, request, head, error):
@@ -478,7 +479,33 @@ def test_a_connection_that_breaks_in_the_middle(any_connection, head, error):
         channel(any_connection).run([WRITE])
     assert "wdsutil.exe /New-Namespace may have been done or not: run again" in str(caught.value)
     assert "hn1" in str(caught.value)
-    assert len(head.scripts) == 1
+    assert len(head.scripts) == 1, "nothing is sent again"
+    assert head.closed == 1, "no shell is left behind"
+
+
+def test_after_a_break_the_next_question_goes_over_a_new_connection(any_connection, head):
+    asked = channel(any_connection)
+    asked.run([READ])
+    head.faults = [OSError("Connection aborted.")]
+    with pytest.raises(LostError):
+        asked.run([WRITE])
+    assert asked.run([READ])["wds"].code == 0
+    assert head.opened == (3 if any_connection.transport == "ssh" else 2)
+
+
+@pytest.mark.parametrize("kind", ["winrm", "psrp"])
+def test_a_shell_is_closed_by_a_new_login_when_its_session_broke(kind, request, head):
+    # With message encryption the keys go with the socket: over the old session the host would answer 400.
+    connection = request.getfixturevalue(kind)
+    asked = channel(connection)
+    asked.run([READ])
+    client = connection.protocol if kind == "winrm" else connection.runspace.connection
+    client.transport.session = client.transport.encryption = "of the broken socket"
+    head.faults = [OSError("Connection aborted.")]
+    with pytest.raises(LostError):
+        asked.run([READ])
+    assert (client.transport.session, client.transport.encryption) == (None, None)
+    assert head.closed == 1
 
 
 def test_after_the_first_answer_a_refusal_is_no_longer_unreachable(plain, head):
