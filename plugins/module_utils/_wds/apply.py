@@ -36,7 +36,8 @@ _PAUSE = 1.0
 class Worker:
     """Carries steps out on one head node.
 
-    ``seen`` is the newest look; ``show`` takes a line of progress as it is. ``backup_key`` is the registry key of the newest backup, None while there is none.
+    ``seen`` is the newest look; ``show`` takes a line of progress as it is. ``backup_key`` is the registry key of the
+    newest backup, None while there is none.
     """
 
     def __init__(

@@ -40,7 +40,11 @@ def plan_namespace(
     except RefusedError as error:
         return Plan(refusal=unfamiliar(snapshot) or str(error))
     if not save_baseline:
-        plan = plan._replace(steps=tuple(step for step in plan.steps if step.kind != "baseline.save"))
+        # What was there before a namespace is made again is kept all the same: see _replace.
+        removed = [number for number, step in enumerate(plan.steps) if step.kind == "namespace.remove"]
+        ends = removed[0] if removed else 0
+        later = tuple(step for step in plan.steps[ends:] if step.kind != "baseline.save")
+        plan = plan._replace(steps=plan.steps[:ends] + later)
     refusal = unfamiliar(snapshot) if plan.steps else ""
     return Plan(refusal=refusal) if refusal else plan
 
@@ -104,7 +108,10 @@ def _replace(snapshot: Snapshot, wish: Wish, stored: Namespace, force: bool) -> 
     if sending is not False and not force:
         why = "while clients are connected" if sending else "where it cannot be seen whether clients are connected"
         raise RefusedError(f"Namespace {name} differs, and is not removed and made again {why}: {_FORCE}")
-    return Plan((_remove_step(stored, found), _create_step(name, made, found), *_keep(snapshot, name, made)))
+    # Cut off between removal and creation, the next run finds in the baseline what only the namespace knew.
+    kept = baseline_steps(snapshot, (stored,))
+    known = stored if kept else find(snapshot.baseline, name)
+    return Plan((*kept, _remove_step(stored, found), _create_step(name, made, found), save_step(name, known, made)))
 
 
 def _definition(snapshot: Snapshot, wish: Wish, name: str, how: str) -> Definition:

@@ -35,7 +35,7 @@ def plan_reinstall(snapshot: Snapshot, wish: Wish, force: bool = False) -> Plan:
         where that cannot be known. An interrupted run is continued without it.
     """
     name = expected_name(snapshot, wish.name)
-    refusal = unfamiliar(snapshot) or ("" if force else unknown(snapshot)) or _unable(snapshot, name)
+    refusal = ("" if force else unknown(snapshot)) or unfamiliar(snapshot) or _unable(snapshot, name)
     stage = _continued(snapshot) if snapshot.place else None
     if snapshot.place and stage is None:
         refusal = refusal or (

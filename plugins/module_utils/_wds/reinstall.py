@@ -8,6 +8,7 @@ Each stage is written to the registry before its work begins, so a run that is c
 reboots, is continued by the next. A reboot is waited for by boot identity, never by time alone.
 """
 
+from contextlib import suppress
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
 from .. import _steps
@@ -17,7 +18,7 @@ from . import builds, writes
 from .apply import FORESEEN, Worker
 from .channel import ChannelError, DeniedError, FrameError, LostError, ShellLimitError
 from .diagnose import Wish, healthy
-from .diagnose_namespaces import find
+from .diagnose_namespaces import find, listed
 from .plan_base import WDS, baseline_steps, unfamiliar, unknown
 from .plan_namespace import plan_namespace
 from .plan_reinstall import REMOVE, RESTORE, against
@@ -37,21 +38,39 @@ class Patience(NamedTuple):
 
 
 class Reinstall:
-    """Carries the steps of :func:`plan_reinstall.plan_reinstall` out. ``reboots`` counts those that were waited for."""
+    """Carries the steps of :func:`plan_reinstall.plan_reinstall` out.
+
+    ``reboots`` counts those that were waited for; ``stage`` is the newest one on the host, "" once it is over.
+    """
 
     def __init__(self, worker: Worker, patience: Patience) -> None:
         self.reboots = 0
+        self.stage = worker.seen.place.stage if worker.seen.place else ""
         self._worker, self._patience = worker, patience
         place = worker.seen.place
         self._continued = place is not None
         self._started = place.started if place is not None and place.started else worker.seen.time
+        self._denied = False
+        self._names: Optional[List[str]] = None
         self._restored: Dict[Tuple[str, str], Result] = {}
 
     def carry_out(self, steps: Tuple[Step, ...]) -> List[Result]:
         """Carry the steps out in their order, and what it takes to bring the namespaces back. Stops at what fails."""
-        results = _steps.carry_out(steps, self._one, FORESEEN)
+        results = _steps.carry_out(steps, self._guarded, FORESEEN)
         self._worker.tidy()
+        if not self._denied and any(result.outcome == FAILED for result in results):
+            # What failed may have changed the host since it was looked at last. Why it failed is what counts.
+            with suppress(ChannelError):
+                self._worker.look()
         return [*results[:-1], *self._restored.values(), *results[-1:]]
+
+    def _guarded(self, step: Step) -> Tuple[str, str]:
+        try:
+            return self._one(step)
+        except (DeniedError, ShellLimitError):
+            # Never tried again: each attempt counts towards a lock-out.
+            self._denied = True
+            raise
 
     def _one(self, step: Step) -> Tuple[str, str]:
         noun = step.kind.split(".")[0]
@@ -113,6 +132,15 @@ class Reinstall:
         self.reboots += 1
         return DONE, f"the host was booted at {identity}"
 
+    def _wanted(self) -> List[str]:
+        """The namespaces to bring back: those that were there when the reinstall began. What is not among them may
+        have been removed on purpose, although its baseline is kept."""
+        if self._names is None:
+            answers = self._worker.channel.run((writes.read_place_command(),))
+            there = [each.name for each in self._worker.seen.store if each.complete]
+            self._names = list(dict.fromkeys([*writes.namespaces_of_place(answers["place"]), *there]))
+        return self._names
+
     def _restore(self, step: Step) -> Tuple[str, str]:
         worker, name = self._worker, step.target["namespace"]
         self._keep_place(RESTORE)
@@ -124,9 +152,9 @@ class Reinstall:
                 return self._end(name)
             if worker.clock() >= deadline:
                 return FAILED, (
-                    f"namespace {name} is still absent after {self._patience.namespace:.0f} s: {reason}. Give its "
-                    "content_provider and configuration to wds_multicast_namespace, or reinstall the software that "
-                    "made it; then run again, which continues here without another reboot"
+                    f"after {self._patience.namespace:.0f} s {reason}. Give content_provider and configuration to "
+                    "wds_multicast_namespace, or reinstall the software that made the namespace; then run again, which "
+                    "continues here without another reboot"
                 )
             worker.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
@@ -138,18 +166,21 @@ class Reinstall:
             now = worker.look()
             plan = plan_started(now)
             reasons = [plan.refusal, *self._carry_out(plan.steps)]
-            missing = [each.name for each in now.baseline if find(worker.seen.store, each.name) is None]
-            for each in missing:
-                plan = plan_namespace(worker.seen, Wish(name=each), save_baseline=False)
-                reasons += [plan.refusal, *self._carry_out(plan.steps)]
+            wanted = list(dict.fromkeys([name, *self._wanted()]))
+            for each in wanted:
+                if find(worker.seen.store, each) is None:
+                    plan = plan_namespace(worker.seen, Wish(name=each), save_baseline=False)
+                    reasons += [plan.refusal, *self._carry_out(plan.steps)]
         except (DeniedError, ShellLimitError):
             raise
         except ChannelError as error:
             # Services are still coming up after the reboot.
             return str(error)
-        if healthy(worker.seen, name):
+        absent = [each for each in wanted if not healthy(worker.seen, each)]
+        if not absent:
             return None
-        return "; ".join(each.rstrip(".") for each in reasons if each) or f"{WDS} does not serve it"
+        why = "; ".join(dict.fromkeys(each.rstrip(".") for each in reasons if each))
+        return f"{WDS} does not serve {listed(absent)}" + (f": {why}" if why else "")
 
     def _carry_out(self, steps: Tuple[Step, ...]) -> List[str]:
         """Carry steps out and remember the newest result of each; why those that were not done were not."""
@@ -168,15 +199,17 @@ class Reinstall:
                 "the place of the reinstall could not be deleted: delete the key "
                 "HKLM\\SOFTWARE\\imaging.multicast\\Reinstall by hand"
             )
+        self.stage = ""
         return DONE, f"namespace {name} is served"
 
     def _keep_place(self, stage: str) -> None:
         """Write the stage to the host before its work. :raises Failure: it is not there afterwards."""
         place = Place(stage, self._worker.seen.server.boot, self._started)
-        items = writes.keep_place(place)
+        items = writes.keep_place(place, self._wanted())
         answers = self._worker.channel.run(items)
         if read_place(parse_registry(answers["place"].output)) != place:
             raise Failure(
                 f"the stage {stage} could not be written to the host ({writes.evidence(items[:1], answers)}), so "
                 "nothing was done: look whether the user may write to HKLM\\SOFTWARE"
             )
+        self.stage = stage

@@ -51,7 +51,14 @@ def info(channel: Channel, params: Mapping[str, Any]) -> Dict[str, Any]:
     return dict(view.everything(seen, wish.name), changed=False, findings=as_dicts(diagnose(seen, wish)))
 
 
-def namespace(channel: Channel, params: Mapping[str, Any], check_mode: bool, tell: Tell) -> Dict[str, Any]:
+def namespace(
+    channel: Channel,
+    params: Mapping[str, Any],
+    check_mode: bool,
+    tell: Tell,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Dict[str, Any]:
     """The work of wds_multicast_namespace: bring a namespace back, correct it, keep its definition, or remove it.
 
     :raises Failure: an option cannot be used, or a step failed; with all of the result.
@@ -67,7 +74,7 @@ def namespace(channel: Channel, params: Mapping[str, Any], check_mode: bool, tel
     if plan.steps:
         from .apply import Worker
 
-        worker = Worker(channel, partial(_look, channel, wish), before, tell, params["force"])
+        worker = Worker(channel, partial(_look, channel, wish), before, tell, params["force"], clock, sleep)
         results = worker.carry_out(plan.steps, check_mode)
         after, backup = worker.seen, worker.backup_key
     name = expected_name(before, wish.name)
@@ -119,6 +126,9 @@ def transport_server(
             again = Reinstall(worker, Patience(params["reboot_timeout"], params["namespace_timeout"]))
             results = again.carry_out(plan.steps)
             reboots = again.reboots
+            if again.stage:
+                note = f"The head node keeps its place in the reinstall (stage {again.stage}): run again to go on there"
+                plan = plan._replace(notes=(*plan.notes, note))
         else:
             results = worker.carry_out(plan.steps, check_mode)
         after, backup = worker.seen, worker.backup_key

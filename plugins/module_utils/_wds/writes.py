@@ -8,7 +8,7 @@ Sources: facts/windows.md sections 3 (wdsutil), 6 (features, ServerManagerCmd) a
 """
 
 import re
-from typing import List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from .._steps import Step
 from . import scripts
@@ -16,6 +16,7 @@ from .batch import Answer, Command, Item
 from .builds import CMDLETS
 from .diagnose_namespaces import find
 from .plan_base import WDS
+from .registry import parse_registry
 from .snapshot import Namespace, Place, Snapshot
 from .store import BASELINE, NAMESPACES, OWN, REINSTALL
 
@@ -34,6 +35,7 @@ _VALUES = {
     "min_clients": "MinClients",
     "start_time": "StartTime",
 }
+_NAMES = "Namespaces"
 _STAMP = re.compile(r"[0-9]{8}T[0-9]{6}Z(?:-[0-9]+)?\Z")
 _LINE = re.compile(r"(?P<word>success|exit|restart|error) (?P<value>\S+)\s*\Z")
 _SHOWN = 200
@@ -107,12 +109,18 @@ def forget(stamps: Sequence[str]) -> Tuple[Item, ...]:
     )
 
 
-def keep_place(place: Place) -> Tuple[Item, ...]:
-    """Write where a reinstall stands, and read it.
+def keep_place(place: Place, names: Sequence[str]) -> Tuple[Item, ...]:
+    """Write where a reinstall stands and which namespaces it has to bring back, and read it.
 
     The boot comes before the stage: cut off between them, the host reboots once more than needed and skips nothing.
     """
-    values = (("Started", place.started), ("Boot", place.boot), ("Stage", place.stage))
+    values = (
+        # No name holds a backslash (facts/windows.md section 2).
+        (_NAMES, "\\".join(names)),
+        ("Started", place.started),
+        ("Boot", place.boot),
+        ("Stage", place.stage),
+    )
     commands = [
         Command(name.lower(), "reg.exe", ("add", REINSTALL, "/v", name, "/t", "REG_SZ", "/d", value, "/f"))
         for name, value in values
@@ -123,6 +131,12 @@ def keep_place(place: Place) -> Tuple[Item, ...]:
 def read_place_command() -> Item:
     """Read where a reinstall stands; answer ``place``."""
     return Command("place", "reg.exe", ("query", REINSTALL))
+
+
+def namespaces_of_place(answer: Answer) -> Tuple[str, ...]:
+    """The namespaces that a reinstall has to bring back, from the answer ``place``; none where none is under way."""
+    key = parse_registry(answer.output).key(REINSTALL)
+    return tuple(name for name in (key.text(_NAMES) if key else "").split("\\") if name)
 
 
 def end_place() -> Tuple[Item, ...]:
@@ -168,7 +182,7 @@ def verdict(answer: Answer, tool: str) -> Verdict:
     return Verdict(False, f"exit code {code}: {cause}")
 
 
-def evidence(items: Sequence[Item], answers: "dict[str, Answer]") -> str:
+def evidence(items: Sequence[Item], answers: Dict[str, Answer]) -> str:
     """What the programs said, as one bounded line: shown, never decided on."""
     parts: List[str] = []
     for item in items:
