@@ -1,6 +1,7 @@
 """Simulated head nodes from the command line: python -m tests.lab.windows --help."""
 
 import argparse
+import importlib
 import json
 import os
 import signal
@@ -61,6 +62,9 @@ def _serve(options: argparse.Namespace) -> int:
     try:
         specs = spec.load(options.nodes)
         with progress.step(f"{len(specs)} simulated head nodes"):
+            # Otherwise the first command would wait for them.
+            for name in ("cmd", "powershell"):
+                importlib.import_module(f"tests.lab.windows.{name}")
             service = Service((spec.build(each), each.address) for each in specs)
         controller = Controller(service, options.socket, ended.set)
         files = [path for path in (options.ca_file, options.ready_file) if path is not None]

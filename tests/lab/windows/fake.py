@@ -32,6 +32,7 @@ class FakeMachine:
         self.writes: list[str] = []
         self.seen: list[tuple[str, int, str]] = []
         self.boots = 0
+        self.powershell: str | None = "5.1"
         self._up_at = 0.0
         self._lock = threading.Lock()
 

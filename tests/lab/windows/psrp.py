@@ -37,9 +37,20 @@ from pypsrp.serializer import Serializer
 
 from tests.lab.windows import soap
 from tests.lab.windows.soap import Fault, Request
-from tests.lab.windows.wsman import INVALID, POWERSHELL_URI, Command, Execution, Node, Refusal, Shell, check_options
+from tests.lab.windows.wsman import (
+    INVALID,
+    POWERSHELL_URI,
+    RESOURCE_NOT_FOUND,
+    Command,
+    Execution,
+    Node,
+    Refusal,
+    Shell,
+    check_options,
+)
 
-PROTOCOL = "2.3"
+# The version of the protocol that each version of PowerShell speaks (MS-PSRP, appendix A); 1.0 has no remoting.
+_PROTOCOLS = {"2": "2.1", "3": "2.2", "4": "2.2", "5": "2.3"}
 _FRAGMENT = 32000
 _SET_SHOULD_EXIT = 6
 _NOT_SPECIFIED = 0
@@ -61,8 +72,9 @@ class Pool(Shell):
 
     resource = POWERSHELL_URI
 
-    def __init__(self, node: Node, user: str, identity: str) -> None:
+    def __init__(self, node: Node, user: str, identity: str, protocol: str) -> None:
         super().__init__(node, user, identity)
+        self._protocol = protocol
         self._serializer = Serializer()
         self._fragmenter = Fragmenter(_FRAGMENT, _Reader())
         self._objects = 0
@@ -71,14 +83,21 @@ class Pool(Shell):
 
     @classmethod
     def create(cls, node: Node, user: str, request: Request, shell: ET.Element) -> "Pool":
-        """The pool of a Create request. Raises Refusal."""
-        check_options(request, {"protocolversion": {PROTOCOL, "2.1", "2.2"}, "WINRS_NOPROFILE": {"TRUE"}})
+        """The pool of a Create request. Raises Refusal, Fault."""
+        protocol = _PROTOCOLS.get((node.machine.powershell or "").partition(".")[0])
+        if protocol is None:
+            raise Fault(
+                RESOURCE_NOT_FOUND,
+                "a:DestinationUnreachable",
+                f"The resource URI ({request.resource}) was not found in the WS-Management catalog.",
+            )
+        check_options(request, {"protocolversion": {"2.1", "2.2", "2.3"}, "WINRS_NOPROFILE": {"TRUE"}})
         known = {f"{{{soap.SHELL}}}{name}" for name in ("InputStreams", "OutputStreams", "IdleTimeOut")}
         creation = shell.find(f"{{{soap.POWERSHELL}}}creationXml")
         unknown = [child.tag for child in shell if child.tag not in known and child is not creation]
         if unknown or creation is None:
             raise Refusal(f"a runspace pool with {', '.join(unknown) or 'no creationXml'}")
-        pool = cls(node, user, shell.get("ShellId", str(uuid.uuid4())).upper())
+        pool = cls(node, user, shell.get("ShellId", str(uuid.uuid4())).upper(), protocol)
         pool._feed(creation.text or "", None)
         return pool
 
@@ -133,7 +152,7 @@ class Pool(Shell):
     def _opened(self) -> None:
         private = _made(ApplicationPrivateData, data={})
         opened = _made(RunspacePoolStateMessage, state=RunspacePoolState.OPENED)
-        for data in (SessionCapability(PROTOCOL, "2.0", "1.1.0.1"), private, opened):
+        for data in (SessionCapability(self._protocol, "2.0", "1.1.0.1"), private, opened):
             self._own.pieces.extend(self._pack(data, None))
 
     def _run(self, command: Command, asked: CreatePipeline) -> None:

@@ -3,7 +3,7 @@
 import re
 import uuid
 import xml.etree.ElementTree as ET
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 ENVELOPE = "http://www.w3.org/2003/05/soap-envelope"
@@ -172,7 +172,7 @@ def fault(message: str, raised: Fault, machine: str) -> bytes:
     return _envelope(_FAULT_ACTION, message, [body])
 
 
-def _envelope(action: str, relates_to: str, body: Sequence[ET.Element] | Iterable[ET.Element]) -> bytes:
+def _envelope(action: str, relates_to: str, body: Iterable[ET.Element]) -> bytes:
     header = element(
         ENVELOPE,
         "Header",
@@ -183,8 +183,9 @@ def _envelope(action: str, relates_to: str, body: Sequence[ET.Element] | Iterabl
         element(ADDRESSING, "RelatesTo", relates_to),
     )
     root = element(ENVELOPE, "Envelope", None, header, element(ENVELOPE, "Body", None, *body))
-    # The subcodes carry the prefix w: as text, which the serializer does not see.
     data: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=False)
-    if f'xmlns:w="{WSMAN}"'.encode() not in data:
-        data = data.replace(b"<s:Envelope ", f'<s:Envelope xmlns:w="{WSMAN}" '.encode(), 1)
+    # Subcodes carry these prefixes as text, which the serializer does not see.
+    for prefix, uri in (("a", ADDRESSING), ("w", WSMAN)):
+        if f'xmlns:{prefix}="{uri}"'.encode() not in data:
+            data = data.replace(b"<s:Envelope ", f'<s:Envelope xmlns:{prefix}="{uri}" '.encode(), 1)
     return data

@@ -23,6 +23,24 @@ def test_script_is_five_messages(simulated: Simulated, auth: str, ssl: bool) -> 
     simulated.assert_tidy()
 
 
+@pytest.mark.parametrize(("powershell", "protocol"), [("2.0", "2.1"), ("3.0", "2.2"), ("5.1.17763.1", "2.3")])
+def test_protocol_is_that_of_the_powershell(simulated: Simulated, powershell: str, protocol: str) -> None:
+    simulated.machine.powershell = powershell
+    with pypsrp(simulated.address) as connection, runspace(connection) as pool:
+        assert pool.protocol_version == protocol
+        assert script(pool, "echo x").output == ["x"]
+    simulated.assert_tidy()
+
+
+@pytest.mark.parametrize("powershell", ["1.0", None])
+def test_host_without_remoting(simulated: Simulated, powershell: str | None) -> None:
+    simulated.machine.powershell = powershell
+    with pypsrp(simulated.address) as connection, pytest.raises(WSManFaultError) as caught:
+        RunspacePool(connection).open()
+    assert caught.value.code == 2150858811
+    simulated.assert_tidy()
+
+
 def test_several_scripts_in_one_pool(simulated: Simulated) -> None:
     with pypsrp(simulated.address) as connection, runspace(connection) as pool:
         for text in ("a", "b", "c"):

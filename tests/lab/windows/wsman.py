@@ -27,6 +27,8 @@ OPERATION_TIMED_OUT = 2150858793
 SHELL_NOT_FOUND = 2150858843
 # 2150859173, not ...174: that one is about operations (hashicorp/vagrant issue 7489, ansible PR 83656).
 TOO_MANY_SHELLS = 2150859173
+# pypsrp issue 192, pywinrm issue 273.
+RESOURCE_NOT_FOUND = 2150858811
 ACCESS_DENIED = 5
 INVALID = 87
 NOT_SUPPORTED = 50
@@ -70,7 +72,7 @@ class Machine(Protocol):
 
     ``run_cmd``: a line for cmd.exe; ``run_program``: the command line of a process, which no cmd.exe reads first
     (WINRS_SKIP_CMD_SHELL); both answer in the codepage (0: the machine's own). ``run_powershell`` answers in UTF-8.
-    ``boots``: how often it went down; a change takes the shells away.
+    ``boots``: how often it went down; a change takes the shells away. ``powershell``: its version, None for none.
     """
 
     @property
@@ -79,6 +81,8 @@ class Machine(Protocol):
     def writes(self) -> list[str]: ...
     @property
     def boots(self) -> int: ...
+    @property
+    def powershell(self) -> str | None: ...
     def run_cmd(self, command: str, arguments: Sequence[str], codepage: int, user: str) -> Execution: ...
     def run_program(self, command: str, arguments: Sequence[str], codepage: int, user: str) -> Execution: ...
     def run_powershell(self, script: str, user: str) -> Execution: ...
