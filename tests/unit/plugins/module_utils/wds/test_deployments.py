@@ -125,7 +125,7 @@ def test_lines_of_a_file_without_a_name_belong_to_none(first):
     assert read(log(command()) + "\n" + first + "\n" + command("")).deployments[0].namespace == "HEADNODE-CCP"
 
 
-TEXT = st.text(st.characters(blacklist_characters='"\n\r', blacklist_categories=("Cs",)), max_size=20)
+TEXT = st.text(st.characters(blacklist_characters='"\n\r', blacklist_categories=["Cs"]), max_size=20)
 
 
 @given(TEXT.filter(lambda text: ":" not in text), TEXT, TEXT)
@@ -157,7 +157,9 @@ def test_any_text_is_read(text):
 
 
 @pytest.mark.parametrize(
-    "unit", [" -namespace:", ' -namespace:"', '-filesrc:"', command() + "\n", "usage:", " ", "Multicast Failed"]
+    "unit",
+    [" -namespace:", ' -namespace:"', '-filesrc:"', command() + "\n", "usage:", " ", "Multicast Failed"],
+    ids=len,
 )
 def test_the_work_grows_with_the_text_alone(unit):
     assert_linear(parse_deployments, log("1:COMMAND: CcpImg"), unit)

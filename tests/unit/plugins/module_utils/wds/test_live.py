@@ -72,7 +72,7 @@ def test_a_list_that_is_not_whole_is_none(text):
     assert live.error
 
 
-TEXT = st.text(st.characters(blacklist_categories=("Cs",)), max_size=20)
+TEXT = st.text(st.characters(blacklist_categories=["Cs"]), max_size=20)
 
 
 @given(st.lists(st.tuples(TEXT.filter(bool), TEXT, TEXT)))

@@ -135,7 +135,7 @@ def test_an_error_is_no_key(language):
         assert parse_registry(text) == Tree({})
 
 
-TEXT = st.text(st.characters(blacklist_characters="\n\r", blacklist_categories=("Cs",)), max_size=20)
+TEXT = st.text(st.characters(blacklist_characters="\n\r", blacklist_categories=["Cs"]), max_size=20)
 # A name that ends with a blank, or holds two, cannot be told from the blanks that end it.
 NAME = TEXT.filter(lambda text: text.strip() == text and text and "    REG_" not in text + "    ")
 PART = TEXT.filter(lambda text: text and "\\" not in text)

@@ -42,7 +42,7 @@ def test_any_text_is_read(text):
 
 
 @pytest.mark.parametrize(
-    "unit", [" ", "UDP ", ":64001", ":1 *:* ", "  UDP    0.0.0.0:64001          *:*          1432\n"]
+    "unit", [" ", "UDP ", ":64001", ":1 *:* ", "  UDP    0.0.0.0:64001          *:*          1432\n"], ids=len
 )
 def test_the_work_grows_with_the_text_alone(unit):
     assert_linear(parse_sockets, " UDP ", unit)
