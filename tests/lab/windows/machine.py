@@ -202,6 +202,8 @@ class Machine:
         self.live: dict[str, Live] = {}
         self.events: list[Event] = []
         self.sockets: list[Socket] = []
+        # Beside 53; DNS binds them at each of its starts.
+        self.dns_ports: Sequence[int] = ()
         self.environment = {
             "COMPUTERNAME": name,
             "SystemRoot": "C:\\Windows",
@@ -483,7 +485,7 @@ class Machine:
         if service.name == "WDSServer":
             self._wds_starts(service)
         elif service.name == "DNS":
-            self.bind(service.pid, [53])
+            self.bind(service.pid, [53, *self.dns_ports])
 
     def stop(self, name: str) -> None:
         service = self.services[name.lower()]

@@ -6,6 +6,7 @@ after the colon, the findings it must produce (design section 3).
 """
 
 import datetime
+import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -35,6 +36,8 @@ CONTENT_PROVIDER = "WDS"
 DNS_POOL = 2500
 COMPUTE_NODES = ("NODE001", "NODE002", "NODE003")
 BIG_LOG = 1_000_000
+# Those of facts/windows.md section 5 that mean trouble.
+EVENTS = (256, 257, 258, 513, 514, 515, *range(592, 604), 768, 769, 770, 771)
 _LOGS = SPOOL + "\\DeploymentLogs"
 _HOUR = 3600.0
 
@@ -98,7 +101,7 @@ def head_node(
     namespace = expected_name(machine)
     machine.hpc_namespace = (namespace, content_provider, configuration)
     machine.new_namespace(Live(namespace, content_provider, configuration, friendly_name or namespace, description))
-    machine.bind(next(iter([service.pid for service in machine.services.values()])), [123])
+    machine.bind(machine.services["hpcmanagement"].pid, [5800])
     if baseline:
         save_baseline(machine)
     if logs:
@@ -142,19 +145,13 @@ def break_(machine: Machine, fault: str, **arguments: Any) -> None:
     Raises:
         NodeError: no such fault or argument.
     """
-    if fault.startswith("event-"):
-        arguments.setdefault("id_", int(fault.removeprefix("event-")))
-        fault = "event"
     if fault not in FAULTS:
         raise NodeError(f"no fault {fault!r}; there are {', '.join(FAULTS)}")
     known = set(inspect.signature(FAULTS[fault]).parameters) - {"machine"}
     if set(arguments) - known:
         strange = ", ".join(sorted(set(arguments) - known))
         raise NodeError(f"{fault} does not know {strange}; it knows {', '.join(sorted(known))}")
-    with machine.held():
-        writes = list(machine.writes)
-        FAULTS[fault](machine, **arguments)
-        machine.writes[:] = writes
+    FAULTS[fault](machine, **arguments)
 
 
 def expected_name(machine: Machine) -> str:
@@ -196,6 +193,12 @@ def blank_log(image: str = "baseoobe.wim", fallback: bool = True) -> list[str]:
     return lines
 
 
+@functools.lru_cache(maxsize=8)
+def _filler(length: int) -> bytes:
+    line = b"09/16/09 15:21:33: PROGRESS: applying image block 00000000 of 00000000, please stand by\r\n"
+    return (line * (length // len(line) + 1))[: length - 2] + b"\r\n"
+
+
 def write_log(machine: Machine, node: str, lines: Sequence[str], age: float = _HOUR, size: int = 0) -> None:
     """Write a deployment log of a compute node.
 
@@ -210,11 +213,10 @@ def write_log(machine: Machine, node: str, lines: Sequence[str], age: float = _H
     if size <= len(text):
         machine.files.put(path, written, text)
         return
-    filler = f"{stamp}: PROGRESS: applying image block 00000000 of 00000000, please stand by\r\n".encode("ascii")
+    length = size - len(text)
 
     def content() -> bytes:
-        missing = size - len(text)
-        return (filler * (missing // len(filler) + 1))[: missing - 2] + b"\r\n" + text
+        return _filler(length) + text
 
     machine.files.put(path, written, content, size)
 
@@ -232,9 +234,11 @@ def missing_namespace(machine: Machine, baseline: bool = False) -> None:
     machine.live.pop(name.lower(), None)
 
 
-def missing_provider(machine: Machine) -> None:
+def missing_provider(machine: Machine, baseline: bool = True) -> None:
     """The content provider is not registered, so the last start lost the namespace: wds.provider.missing."""
     name = expected_name(machine)
+    if baseline:
+        save_baseline(machine)
     key = machine.registry.key(f"{NAMESPACES}\\{name}")
     provider = str(machine.registry.value(f"{NAMESPACES}\\{name}", "ContentProvider") or CONTENT_PROVIDER)
     machine.registry.remove(f"{PROVIDERS}\\{provider}")
@@ -289,7 +293,7 @@ def inconsistent(machine: Machine, only: str = "store") -> None:
 
 
 def differs(machine: Machine, configuration: str = "D:\\OtherImages") -> None:
-    """The namespace is healthy with another configuration than the baseline has: wds.namespace.differs."""
+    """The configuration is another than in the baseline: wds.namespace.differs, for who asks for the old one."""
     name = expected_name(machine)
     save_baseline(machine)
     machine.files.folder(configuration)
@@ -302,6 +306,14 @@ def contradictory(machine: Machine) -> None:
     key = machine.registry.key(f"{NAMESPACES}\\{expected_name(machine)}")
     if key is not None:
         key.unset("ContentProvider")
+
+
+def _event(id_: int) -> Fault:
+    def fault(machine: Machine, age: float = _HOUR, data: Sequence[str] = ()) -> None:
+        event(machine, id_, age, data)
+
+    fault.__doc__ = f"One event {id_} in the Application log, an hour old: wds.event.{id_}."
+    return fault
 
 
 def event(machine: Machine, id_: int = 514, age: float = _HOUR, data: Sequence[str] = ()) -> None:
@@ -318,7 +330,8 @@ def dns_port_clash(machine: Machine) -> None:
         raise NodeError("DNS does not run")
     if machine.number >= 7600:
         machine.registry.set(PARAMETERS, "UdpPortPolicy", "REG_DWORD", 1)
-    machine.bind(dns.pid, range(62600, 62600 + DNS_POOL))
+    machine.dns_ports = range(62600, 62600 + DNS_POOL)
+    machine.bind(dns.pid, machine.dns_ports)
 
 
 def dns_ports_elsewhere(machine: Machine) -> None:
@@ -391,7 +404,10 @@ def many_logs(machine: Machine, count: int = 2000, size: int = BIG_LOG, broken: 
 
 
 def hostile_values(machine: Machine) -> None:
-    """Foreign namespaces whose names and texts look like frames, commands and line breaks: nothing to find."""
+    """Foreign namespaces whose names and texts look like frames, commands and registry keys: no id of their own.
+
+    reg.exe prints line breaks as they are, so what these keys hold cannot be known from its text.
+    """
     frame = "#" + "0123456789abcdef" * 2
     for name in (
         'quote"namespace',
@@ -420,7 +436,7 @@ def fragmentation(machine: Machine, block: int = 8192) -> None:
     machine.registry.set(f"{MULTICAST}\\{key}", "ApBlockSize", "REG_DWORD", block)
 
 
-FAULTS: Mapping[str, Fault] = {
+_FAULTS: Mapping[str, Fault] = {
     "missing-namespace": missing_namespace,
     "missing-provider": missing_provider,
     "service-stopped": service_stopped,
@@ -432,6 +448,7 @@ FAULTS: Mapping[str, Fault] = {
     "differs": differs,
     "contradictory": contradictory,
     "event": event,
+    **{f"event-{number}": _event(number) for number in EVENTS},
     "dns-port-clash": dns_port_clash,
     "dns-ports-elsewhere": dns_ports_elsewhere,
     "pending-reboot": pending_reboot,
@@ -448,3 +465,19 @@ FAULTS: Mapping[str, Fault] = {
     "broken-computer-name": broken_computer_name,
     "fragmentation": fragmentation,
 }
+
+
+def _held(fault: Fault) -> Fault:
+    """The fault as something from outside: no command runs meanwhile, and it is no write of a user."""
+
+    @functools.wraps(fault)
+    def wrapped(machine: Machine, **arguments: Any) -> None:
+        with machine.held():
+            writes = list(machine.writes)
+            fault(machine, **arguments)
+            machine.writes[:] = writes
+
+    return wrapped
+
+
+FAULTS: Mapping[str, Fault] = {name: _held(fault) for name, fault in _FAULTS.items()}

@@ -270,8 +270,10 @@ class Interpreter:
     # --- scripts and statements --------------------------------------------------------------------------------------
 
     def script(self, text: str, out: list[Any]) -> int:
-        if self.major < 2:
+        if self.major == 1 and self.console.present:
             return self._version_one(text)
+        if self.major < 2:
+            raise Refused("a runspace of a host without PowerShell 2.0")
         source = plain_quotes(text).encode("utf-8")
         self._source = source
         root: Node = tree_sitter.Parser(_LANGUAGE).parse(source).root_node
@@ -535,7 +537,7 @@ class Interpreter:
     def _command(self, node: Node, given: list[Any] | None, out: list[Any]) -> None:
         name, called = "", False
         arguments: list[tuple[str, Any]] = []
-        merge = discard = False
+        errors, discard = "", False
         for child in node.named_children:
             if child.type == "command_invokation_operator":
                 if self._text(child) != "&":
@@ -546,11 +548,11 @@ class Interpreter:
             elif child.type == "command_name_expr":
                 name = self._called_name(child)
             elif child.type == "command_elements":
-                arguments, merge, discard = self._elements(child)
+                arguments, errors, discard = self._elements(child)
             elif child.type != "comment":
                 raise self._unknown(child)
         target: list[Any] = [] if discard else out
-        self._dispatch(name, called, arguments, merge, given, target)
+        self._dispatch(name, called, arguments, errors, given, target)
 
     def _called_name(self, node: Node) -> str:
         inner = self._collapse(node)
@@ -561,39 +563,43 @@ class Interpreter:
             raise Refused(f"call of {self._text(node)}")
         return value
 
-    def _elements(self, node: Node) -> tuple[list[tuple[str, Any]], bool, bool]:
-        """Arguments as (parameter, value): ("-name", None) for a parameter, ("", value) for a value."""
+    def _elements(self, node: Node) -> tuple[list[tuple[str, Any]], str, bool]:
+        """Arguments, the redirection of errors ("", "2>&1" or "2>$null"), and whether output is thrown away.
+
+        An argument is (parameter, value): ("-name", None) for a parameter, ("", value) for a value.
+        """
         arguments: list[tuple[str, Any]] = []
-        merge = discard = False
+        errors, discard = "", False
         for child in node.named_children:
             if child.type == "command_argument_sep":
                 continue
             if child.type == "command_parameter":
                 arguments.append((self._text(child), None))
+            # The grammar takes a redirection without a blank before the file for a word.
+            elif child.type == "redirection" or (child.type == "generic_token" and ">" in self._text(child)):
+                text = re.sub(r"\s+", "", self._text(child)).lower()
+                if text in ("2>&1", "2>$null"):
+                    errors = text
+                elif text == ">$null":
+                    discard = True
+                else:
+                    raise self._unknown(child)
             elif child.type == "generic_token":
                 arguments.append(("", self._text(child)))
             elif child.type == "argument_list":
                 inner = [grand for grand in child.named_children if grand.type == "argument_expression_list"]
                 values = [self._value(value) for value in inner[0].named_children] if inner else []
                 arguments.append(("", values if len(values) != 1 else values[0]))
-            elif child.type == "redirection":
-                text = re.sub(r"\s+", "", self._text(child)).lower()
-                if text == "2>&1":
-                    merge = True
-                elif text == ">$null":
-                    discard = True
-                elif text != "2>$null":
-                    raise self._unknown(child)
             else:
                 arguments.append(("", self._value(child)))
-        return arguments, merge, discard
+        return arguments, errors, discard
 
     def _dispatch(
         self,
         name: str,
         called: bool,
         arguments: list[tuple[str, Any]],
-        merge: bool,
+        errors: str,
         given: list[Any] | None,
         out: list[Any],
     ) -> None:
@@ -612,7 +618,7 @@ class Interpreter:
             return
         program = find(self.machine, name)
         if program is not None:
-            self._native(program, arguments, merge, given, out)
+            self._native(program, arguments, errors, given, out)
             return
         if "-" in name and not called and not name.lower().endswith(".exe") and cmdlet is None:
             raise Refused(f"cmdlet {name}")
@@ -650,7 +656,7 @@ class Interpreter:
             self._scopes.pop()
 
     def _native(
-        self, program: str, arguments: list[tuple[str, Any]], merge: bool, given: list[Any] | None, out: list[Any]
+        self, program: str, arguments: list[tuple[str, Any]], errors: str, given: list[Any] | None, out: list[Any]
     ) -> None:
         words: list[str] = []
         for parameter, value in arguments:
@@ -667,8 +673,8 @@ class Interpreter:
         for line in _lines(output.stdout.decode(encoding, "replace")):
             out.append(line)
         for line in _lines(output.stderr.decode(encoding, "replace")):
-            if not merge:
-                self.stderr.append(line)
+            if errors != "2>&1":
+                self.stderr += [] if errors else [line]
                 continue
             error = exception("System.Management.Automation.RemoteException", line, 0x80131501)
             if self.string(self._get("erroractionpreference")).lower() == "stop":

@@ -168,6 +168,22 @@ def test_standard_error_goes_its_own_way_unless_it_is_merged() -> None:
     assert done.code == 0
 
 
+def test_standard_error_can_be_thrown_away() -> None:
+    done = head().run_powershell("reg.exe query HKLM\\SOFTWARE\\none 2>$null;reg.exe query HKLM\\SOFTWARE >$null", "a")
+    assert (done.stdout, done.stderr, done.code) == (b"", b"", 0)
+
+
+def test_a_runspace_needs_powershell_2() -> None:
+    for version in (None, "1.0"):
+        assert len(refusals(head(version, build=6002), "'x'")) == 1
+
+
+def test_the_commands_of_cmd_itself_are_none_of_powershell() -> None:
+    assert encoded(head(), "ver")[2] == 1
+    stdout, stderr, code = encoded(head(), "cmd.exe /c ver")
+    assert (stdout, stderr, code) == (b"\r\nMicrosoft Windows [Version 10.0.17763.6414]\r\n", b"", 0)
+
+
 def test_merged_standard_error_ends_a_script_that_stops_on_errors() -> None:
     script = "$ErrorActionPreference='Stop';reg.exe query HKLM\\SOFTWARE\\none 2>&1;'end'"
     done = head().run_powershell(script, "a")
@@ -346,7 +362,8 @@ def test_the_newest_log_of_each_compute_node_is_found() -> None:
     script = (
         "$d='C:\\Program Files\\Microsoft HPC Pack\\Data\\SpoolDir\\DeploymentLogs';$o=@()\n"
         "foreach($k in @(Get-ChildItem -LiteralPath $d|?{$_.PSIsContainer})){$o+=@("
-        "Get-ChildItem -LiteralPath $k.FullName -Recurse|?{-not $_.PSIsContainer}|Sort-Object LastWriteTimeUtc -Descending|Select-Object -First 1)}\n"
+        "Get-ChildItem -LiteralPath $k.FullName -Recurse|?{-not $_.PSIsContainer}"
+        "|Sort-Object LastWriteTimeUtc -Descending|Select-Object -First 1)}\n"
         "$a=@('/n','/c:-namespace:','NUL');foreach($f in $o){$a+=$f.FullName}\n& findstr.exe $a"
     )
     found = lines(machine, script)

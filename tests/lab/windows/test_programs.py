@@ -435,6 +435,31 @@ def test_every_text_is_in_english_and_of_known_languages() -> None:
         assert set(texts) <= set(LANGUAGES)
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_text_fits_into_the_codepage_of_its_language(language: str) -> None:
+    for texts in [*TEXTS.values(), *(entry.texts for entry in SYNTHETIC.values())]:
+        if language in texts:
+            texts[language].encode(LANGUAGES[language].oem)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_verbs_of_wdsutil_and_servermanagercmd_in_every_language(language: str) -> None:
+    machine = head(language, 6002)
+    for line, code in (
+        ("wdsutil.exe /Get-AllNamespaces", 0),
+        ("wdsutil.exe /Get-TransportServer /Show:Config", 0),
+        ("wdsutil.exe /Stop-TransportServer", 0),
+        ("wdsutil.exe /Enable-TransportServer", 0),
+        ("wdsutil.exe /Start-TransportServer", 0),
+        ("servermanagercmd.exe -install WDS-Transport", 1003),
+    ):
+        shown = run(machine, line)
+        assert shown[1:] == ("", code)
+        assert run(machine, line, 0)[0] == shown[0]
+    assert CCP in run(machine, "wdsutil.exe /Get-AllNamespaces")[0]
+    assert not machine.refused
+
+
 @pytest.mark.parametrize("program", sorted(set(PROGRAMS) - {"chcp.com"}))
 def test_every_program_refuses_a_strange_call_and_changes_nothing(program: str) -> None:
     machine = head("fr", 7601)
