@@ -16,7 +16,7 @@ from .. import _steps
 from .._flow import Failure
 from .._steps import DONE, FAILED, SKIPPED, Result, Step
 from . import writes
-from .channel import Channel, ChannelError, FrameError, LostError
+from .channel import Channel, ChannelError, DeniedError, FrameError, LostError, ShellLimitError
 from .plan_base import current, objection
 from .registry import parse_registry
 from .services import RUNNING, START_PENDING
@@ -25,6 +25,7 @@ from .store import read_namespaces
 
 Look = Callable[[], Snapshot]
 Tell = Callable[[str], None]
+One = Callable[[Step], Tuple[str, str]]
 
 #: What can be foreseen to go wrong while a step is carried out.
 FORESEEN = (ChannelError, Failure)
@@ -36,8 +37,8 @@ _PAUSE = 1.0
 class Worker:
     """Carries steps out on one head node.
 
-    ``seen`` is the newest look; ``show`` takes a line of progress as it is. ``backup_key`` is the registry key of the
-    newest backup, None while there is none.
+    ``seen`` is the newest look; ``show`` takes a line of progress as it is; ``denied``: the host refused to be asked.
+    ``backup_key`` is the registry key of the newest backup, None while there is none.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Worker:
     ) -> None:
         self.channel, self.seen, self.force = channel, seen, force
         self.clock, self.sleep = clock, sleep
+        self.denied = False
         self.backup_key: Optional[str] = None
         self.show = tell
         self._look = look
@@ -61,9 +63,21 @@ class Worker:
 
     def carry_out(self, steps: Sequence[Step], check_mode: bool = False) -> List[Result]:
         """Carry the steps out in their order; in check mode do nothing and say so. A failed one ends it."""
-        results = _steps.carry_out(steps, self.one, FORESEEN, check_mode)
+        results = _steps.carry_out(steps, self.guarded(self.one), FORESEEN, check_mode)
         self.tidy()
         return results
+
+    def guarded(self, one: One) -> One:
+        """``one``, noting that the host refuses: it is not asked again, for each attempt counts towards a lock-out."""
+
+        def noting(step: Step) -> Tuple[str, str]:
+            try:
+                return one(step)
+            except (DeniedError, ShellLimitError):
+                self.denied = True
+                raise
+
+        return noting
 
     def look(self) -> Snapshot:
         """Look again."""
@@ -127,7 +141,7 @@ class Worker:
     def tidy(self) -> None:
         """Let old backups go. What does not succeed is left to the next run: nothing depends on it."""
         stamps, self._superfluous = self._superfluous, ()
-        if stamps:
+        if stamps and not self.denied:
             try:
                 self.channel.run(writes.forget(stamps))
             except ChannelError:
@@ -137,6 +151,8 @@ class Worker:
         """The connection broke in the write: the host says whether it was done."""
         try:
             done = self._holds(step)
+        except (DeniedError, ShellLimitError):
+            raise
         except ChannelError:
             return FAILED, str(error)
         if done:

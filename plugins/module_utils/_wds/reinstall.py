@@ -50,27 +50,18 @@ class Reinstall:
         place = worker.seen.place
         self._continued = place is not None
         self._started = place.started if place is not None and place.started else worker.seen.time
-        self._denied = False
         self._names: Optional[List[str]] = None
         self._restored: Dict[Tuple[str, str], Result] = {}
 
     def carry_out(self, steps: Tuple[Step, ...]) -> List[Result]:
         """Carry the steps out in their order, and what it takes to bring the namespaces back. Stops at what fails."""
-        results = _steps.carry_out(steps, self._guarded, FORESEEN)
+        results = _steps.carry_out(steps, self._worker.guarded(self._one), FORESEEN)
         self._worker.tidy()
-        if not self._denied and any(result.outcome == FAILED for result in results):
+        if not self._worker.denied and any(result.outcome == FAILED for result in results):
             # What failed may have changed the host since it was looked at last. Why it failed is what counts.
             with suppress(ChannelError):
                 self._worker.look()
         return [*results[:-1], *self._restored.values(), *results[-1:]]
-
-    def _guarded(self, step: Step) -> Tuple[str, str]:
-        try:
-            return self._one(step)
-        except (DeniedError, ShellLimitError):
-            # Never tried again: each attempt counts towards a lock-out.
-            self._denied = True
-            raise
 
     def _one(self, step: Step) -> Tuple[str, str]:
         noun = step.kind.split(".")[0]

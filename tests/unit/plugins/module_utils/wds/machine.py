@@ -151,6 +151,8 @@ class Machine:
         if self.cut == (number, "before"):
             raise LostError("the connection broke before anything was done")
         answers = {item.key: self.answer(item) for item in items}
+        if not self.powershell and "live" in answers:
+            answers["boot"] = Answer(0, f"LastBootUpTime={self.boot}")
         if self.cut == (number, "after"):
             raise LostError("the connection broke after it was done")
         return answers
@@ -211,6 +213,8 @@ class Machine:
         return Answer(0, "Der Vorgang wurde erfolgreich beendet.")
 
     def script(self, item):
+        if not self.powershell:
+            return Answer(None, "")
         if item.key == "live":
             lines = ["ps 5.1.17763.1", "boot " + self.boot]
             if not self.features:

@@ -298,6 +298,20 @@ def test_a_reboot_that_takes_too_long_is_continued(machines, lost):
     assert result["reboots"] == 2 - lost
 
 
+def test_without_powershell_it_takes_force(machines):
+    machine = broken(machines, "6002")
+    machine.powershell = False
+    assert "WDS-Deployment" in reinstalled(machine)["refused"]
+    assert outcomes(reinstalled(machine, force=True)) == [(kind, "done") for kind in WHOLE]
+
+
+def test_cmdlets_take_powershell(machines):
+    machine = broken(machines)
+    machine.powershell = False
+    text, _result = failure(machine, force=True)
+    assert "need PowerShell" in text
+
+
 def test_progress_is_told(machines):
     machine = broken(machines)
     reinstalled(machine)

@@ -387,6 +387,51 @@ def test_a_first_look_that_fails_is_the_channels_to_tell(machine):
         namespace(machine)
 
 
+@pytest.mark.parametrize("number", range(1, 5))
+def test_refused_credentials_are_not_tried_again(machine, number):
+    for second in range(9):
+        machine.add(f"{head_node.OWN}\\Backups\\20250101T00000{second}Z\\{NAME}")
+    calls = []
+
+    def refuse(host):
+        if len(host.rounds) == number:
+            calls.append(1)
+            raise DeniedError("hn1 (winrm) refused the credentials")
+
+    machine.hook = refuse
+    text, _result = failure(namespace, machine, state="absent")
+    assert "refused the credentials" in text
+    assert len(calls) == 1
+
+
+def test_refused_credentials_after_a_break_are_not_tried_again(machine):
+    calls = []
+
+    def refuse(host):
+        if len(host.rounds) > 3:
+            calls.append(1)
+            raise DeniedError("hn1 (winrm) refused the credentials")
+
+    machine.cut, machine.hook = (3, "after"), refuse
+    text, _result = failure(namespace, machine, state="absent")
+    assert "refused the credentials" in text
+    assert len(calls) == 1
+
+
+# A host without PowerShell
+
+
+def test_without_powershell_the_store_alone_counts(machine):
+    machine.powershell = False
+    machine.keep()
+    machine.lose()
+    result = namespace(machine)
+    assert outcomes(result) == [("namespace.create", "done")]
+    assert (result["after"]["healthy"], result["after"]["registered"]) == (True, None)
+    assert "cannot be seen" in namespace(machine, configuration="D:\\Images")["refused"]
+    assert outcomes(namespace(machine, configuration="D:\\Images", force=True))[0] == ("namespace.remove", "done")
+
+
 # The service
 
 
