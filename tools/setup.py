@@ -1,7 +1,7 @@
 """Sets the checkout up: Debian packages, .venv, the collection's path. What is there already is left alone.
 
 Usage: python3 tools/setup.py runtime|lab|dev
-  runtime  what `make repair INVENTORY=...` needs: ansible-core and ssh
+  runtime  what `make repair INVENTORY=...` needs: ansible-core, pywinrm and ssh
   lab      runtime and what the lab needs
   dev      lab and what `make test` needs
 Nothing but Debian packages is put outside the checkout.
@@ -101,25 +101,27 @@ def link_collection():
 
 
 def install_python_packages(level):
-    kind = "dev" if level == "dev" else "runtime"
-    files = ["-r", "requirements-dev.txt"]
-    if kind == "runtime":
-        files = ["-r", "requirements.txt", "-c", "requirements-dev.txt"]
+    files = {
+        "runtime": ["-r", "requirements.txt", "-c", "requirements-dev.txt"],
+        "lab": ["-r", "requirements.txt", "-r", "requirements-lab.txt", "-c", "requirements-dev.txt"],
+        "dev": ["-r", "requirements-dev.txt"],
+    }[level]
     digest = hashlib.sha256(sys.version.encode())
-    for name in ("requirements.txt", "requirements-dev.txt"):
+    for name in ("requirements.txt", "requirements-lab.txt", "requirements-dev.txt"):
         digest.update((ROOT / name).read_bytes())
     stamp = VENV / "stamp"
     done = stamp.read_text().split() if stamp.exists() else ["", ""]
-    if done[0] == digest.hexdigest() and done[1] in (kind, "dev"):
+    current = done[0] == digest.hexdigest()
+    if current and LEVELS.index(done[1]) >= LEVELS.index(level):
         return
-    print(f"set-up: Python packages ({kind}) into .venv", flush=True)
-    if done[0] != digest.hexdigest():
+    print(f"set-up: Python packages ({level}) into .venv", flush=True)
+    if not current:
         subprocess.check_call([sys.executable, "-m", "venv", "--clear", str(VENV)])
     pip = [str(VENV / "bin" / "python"), "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
     environment = dict(os.environ, PIP_CACHE_DIR=str(CACHE / "pip"))
     if subprocess.call([*pip, *files], cwd=str(ROOT), env=environment, stdin=subprocess.DEVNULL):
         fail(f"pip could not install {files[1]}, see above. Is the package index reachable?")
-    stamp.write_text(f"{digest.hexdigest()} {kind}\n")
+    stamp.write_text(f"{digest.hexdigest()} {level}\n")
 
 
 def main():

@@ -9,16 +9,17 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from tests.lab import fleet
+from tests.lab import fleet, headnodes
 from tests.lab.console import Progress, colour
 from tests.lab.fleet import DEFAULT_FLEET, SUITES, Fleet, FleetError
 from tests.lab.host import Host, HostError
 from tests.lab.image import ImageError
 from tests.lab.lab import Lab, LabError
 from tests.lab.requirements import MissingRequirements, require
+from tests.lab.windows.control import ControlError
 
 DEFAULT_STATE = Path(__file__).resolve().parents[2] / ".lab"
-_EXPECTED = (FleetError, HostError, ImageError, LabError, MissingRequirements)
+_EXPECTED = (ControlError, FleetError, HostError, ImageError, LabError, MissingRequirements)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -91,6 +92,8 @@ def _up(lab: Lab, options: argparse.Namespace) -> int:
     elif options.hosts:
         wanted = fleet.subset(name.strip() for name in options.hosts.split(",") if name.strip())
     lab.up(wanted)
+    if wanted is DEFAULT_FLEET:
+        headnodes.start(lab)
     return 0
 
 
@@ -106,13 +109,14 @@ def _status(lab: Lab, options: argparse.Namespace) -> int:
         return 0
     with ThreadPoolExecutor(8) as pool:
         rows = list(pool.map(lambda host: _row(lab, host), hosts))
-    titles = ("HOST", "KIND", "SUITE", "ADDRESS", "STATE", "SSH")
+    rows += headnodes.rows(lab)
+    titles = ("HOST", "KIND", "SUITE", "ADDRESS", "STATE", "LOGIN")
     widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
     for row in (titles, *rows):
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
-        for at, good in ((4, "running"), (5, "yes")):
+        for at, good in ((4, ("running",)), (5, ("ssh", "winrm"))):
             if row is not titles:
-                cells[at] = colour(cells[at], "green" if row[at] == good else "red", sys.stdout)
+                cells[at] = colour(cells[at], "green" if row[at] in good else "red", sys.stdout)
         print("  ".join(cells).rstrip())
     return 0
 
@@ -120,7 +124,7 @@ def _status(lab: Lab, options: argparse.Namespace) -> int:
 def _row(lab: Lab, host: Host) -> tuple[str, ...]:
     state = "running" if lab.is_ready(host) else "incomplete" if host.running else "stopped"
     answers = host.running and lab.ssh_answers(host)
-    return (host.name, host.spec.kind, host.spec.suite, host.address, state, "yes" if answers else "no")
+    return (host.name, host.spec.kind, host.spec.suite, host.address, state, "ssh" if answers else "no")
 
 
 def _without_dashes(command: list[str]) -> list[str]:
@@ -156,14 +160,21 @@ def _known_faults() -> Mapping[str, Callable[[Lab, Host], Any]]:
 
 
 def _faults(lab: Lab, options: argparse.Namespace) -> int:
-    known = _known_faults()
-    width = max(map(len, known))
-    for name, fault in known.items():
-        print(f"{name.ljust(width)}  {(fault.__doc__ or '').strip().partition(chr(10))[0]}")
+    known = {name: (fault.__doc__ or "").strip().partition("\n")[0] for name, fault in _known_faults().items()}
+    on_head_nodes = headnodes.faults()
+    width = max(map(len, [*known, *on_head_nodes]))
+    for title, faults in (("FOG hosts:", known), (f"Head nodes ({', '.join(headnodes.names())}):", on_head_nodes)):
+        print(title)
+        for name, text in faults.items():
+            print(f"  {name.ljust(width)}  {text}".rstrip())
     return 0
 
 
 def _break(lab: Lab, options: argparse.Namespace) -> int:
+    if options.host in headnodes.names():
+        with lab.progress.step(f"{options.host}: {options.fault}"):
+            headnodes.control(lab).break_(options.host, options.fault)
+        return 0
     known = _known_faults()
     if options.fault not in known:
         raise LabError(f"no such fault: {options.fault}; there are: {', '.join(known)}")

@@ -27,6 +27,8 @@ BROKEN: Mapping[str, Sequence[str]] = {
     "fog3": ("address-changed",),
     "fog4": ("image-missing",),
     "store1": ("service-stopped",),
+    "hn1": ("missing-namespace",),
+    "hn2": ("service-disabled",),
 }
 FIRST = {
     "fog1": "repaired",
@@ -35,6 +37,8 @@ FIRST = {
     "fog4": "needs_person",
     "store1": "repaired",
     "store2": "healthy",
+    "hn1": "repaired",
+    "hn2": "repaired",
 }
 SECOND = {name: "needs_person" if name == "fog4" else "healthy" for name in FIRST}
 _CHANGED = re.compile(r"^(?P<host>\S+)\s*: ok=\d+\s+changed=(?P<changed>\d+)", re.MULTILINE)
@@ -118,7 +122,7 @@ def _timed(what: str) -> Iterator[None]:
 
 def repair(lab: Lab, options: Sequence[str]) -> int:
     """Boot the fleet afresh, break it and repair it twice; 1 when the outcome is not the expected one."""
-    _title("A fresh lab: six FOG hosts, a NAS, two clients")
+    _title("A fresh lab: six FOG hosts, a NAS, two clients, two simulated head nodes")
     # Whatever was done to a running lab before, the demonstration begins with healthy hosts.
     if main(["--lab", lab.name, "down"]) or main(["--lab", lab.name, "up"]):
         return 1
@@ -140,7 +144,7 @@ def repair(lab: Lab, options: Sequence[str]) -> int:
         return 1
     else:
         print(
-            "As expected: four hosts repaired, one was healthy, and fog4 needs a person, so each run ended non-zero.\n"
+            "As expected: six hosts repaired, one was healthy, and fog4 needs a person, so each run ended non-zero.\n"
             "The second run changed nothing (changed=0 on every host)."
         )
     print(

@@ -7,6 +7,7 @@ from typing import Any
 
 from tests.lab.fleet import Fleet, Kind
 from tests.lab.ssh import SshFiles
+from tests.lab.windows import site
 
 _GROUPS: Mapping[Kind, str] = {
     "fog_server": "fog_servers",
@@ -24,8 +25,11 @@ _WHY_100 = """\
 """
 
 
-def render(fleet: Fleet, ssh: SshFiles) -> str:
-    """The inventory as YAML text: every host in its group, reached with the lab's key and ssh files."""
+def render(fleet: Fleet, ssh: SshFiles, head_nodes: Mapping[str, str] | None = None) -> str:
+    """The inventory as YAML text: every host in its group, reached with the lab's key and ssh files.
+
+    ``head_nodes`` are the addresses of the simulated head nodes, by name.
+    """
     # "-F" keeps the machine's own ssh configuration out. ControlPath is repeated because Ansible looks for it there
     # and would otherwise put its own folder into the home directory.
     common = shlex.join(["-F", str(ssh.config), "-o", "ControlPersist=60s", "-o", f"ControlPath={ssh.control_path}"])
@@ -46,4 +50,7 @@ def render(fleet: Fleet, ssh: SshFiles) -> str:
         members = [spec for spec in fleet.values() if _GROUPS[spec.kind] == group]
         lines.append("      hosts:\n" if members else "      hosts: {}\n")
         lines += [f"        {spec.name}:\n          ansible_host: {json.dumps(spec.address)}\n" for spec in members]
+    if head_nodes:
+        # JSON is YAML too.
+        lines.append(f"    {site.GROUP}: {json.dumps(site.group(head_nodes))}\n")
     return "".join(lines)

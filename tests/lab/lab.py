@@ -74,6 +74,7 @@ class Lab:
         self.ssh = SshFiles(self.folder, self.control)
         self._lock = self.state / "labs" / f"{name}.lock"
         self._fleet_file = self.folder / "fleet.json"
+        self._head_nodes_file = self.folder / "head-nodes-addresses.json"
         self._hosts: dict[str, Host] = {}
 
     # What there is
@@ -226,10 +227,22 @@ class Lab:
                 self._make_host(host, whole)
             network.connect(self.netns, self.bridge, todo)
             self.ssh.write(self._host(spec) for spec in whole.values())
-            self.inventory.write_text(inventory.render(whole, self.ssh), encoding="utf-8")
+            self._write_inventory(whole)
             for host in self.hosts.values():
                 if host not in todo:
                     _write_names(host, whole)
+
+    def put_into_inventory(self, head_nodes: Mapping[str, str]) -> None:
+        """Add the simulated head nodes, addresses by name, to the inventory of this lab."""
+        self._head_nodes_file.write_text(json.dumps(dict(head_nodes)), encoding="utf-8")
+        self._write_inventory(self.fleet)
+
+    def _write_inventory(self, whole: Fleet) -> None:
+        with suppress(FileNotFoundError):
+            head_nodes = json.loads(self._head_nodes_file.read_text(encoding="utf-8"))
+            self.inventory.write_text(inventory.render(whole, self.ssh, head_nodes), encoding="utf-8")
+            return
+        self.inventory.write_text(inventory.render(whole, self.ssh), encoding="utf-8")
 
     def _make_lab(self, whole: Fleet) -> None:
         if not self.journal.entries(""):
