@@ -8,10 +8,7 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
-
-from tests.lab.host import Host
-from tests.lab.lab import Lab
+from typing import Any, NamedTuple, Protocol
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 _COLLECTION = "imaging.multicast."
@@ -19,6 +16,32 @@ _NOISE = re.compile(r"\[(WARNING|DEPRECATION WARNING)\]")
 _STATS = re.compile(r"^(?P<host>\S+)\s+: ok=\d+\s+changed=(?P<changed>\d+)\s+unreachable=\d+", re.M)
 _TIMEOUT = 300.0
 _OUTPUT = "output"
+
+
+class Target(Protocol):
+    """A host by its name in the inventory."""
+
+    @property
+    def name(self) -> str: ...
+
+
+class Fleet(Protocol):
+    """What hosts are reached through: a lab, or a site of simulated head nodes."""
+
+    inventory: Path
+
+    def command(self, argv: Sequence[str]) -> list[str]:
+        """The command line that runs ``argv`` where the hosts can be reached."""
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        check: bool = True,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+    ) -> "subprocess.CompletedProcess[str]":
+        """Run ``argv`` there."""
 
 
 class Run(NamedTuple):
@@ -61,9 +84,9 @@ def _environment() -> dict[str, str]:
 
 
 def playbook(
-    lab: Lab,
+    lab: Fleet,
     name: str,
-    hosts: Sequence[Host | str],
+    hosts: Sequence[Target | str],
     *options: str,
     variables: Mapping[str, Any] | None = None,
     inventory: Path | None = None,
@@ -101,7 +124,7 @@ class Started:
 
     def __init__(
         self,
-        host: Host,
+        host: Target,
         name: str,
         process: "subprocess.Popen[bytes]",
         folder: "tempfile.TemporaryDirectory[str]",
@@ -141,7 +164,7 @@ class Started:
         return result
 
 
-def start(lab: Lab, host: Host, name: str, *options: str, arguments: Mapping[str, Any] | None = None) -> Started:
+def start(lab: Fleet, host: Target, name: str, *options: str, arguments: Mapping[str, Any] | None = None) -> Started:
     """Start one module of the collection on ``host`` by ansible's ad-hoc command; ``options`` go to ansible."""
     given = dict(arguments or {})
     # Ansible shows the arguments of an ad-hoc command when it fails, so a password comes as a variable.
@@ -166,8 +189,8 @@ def start(lab: Lab, host: Host, name: str, *options: str, arguments: Mapping[str
 
 
 def module(
-    lab: Lab,
-    host: Host,
+    lab: Fleet,
+    host: Target,
     name: str,
     *options: str,
     arguments: Mapping[str, Any] | None = None,

@@ -1,0 +1,1 @@
+"""The collection on simulated head nodes."""

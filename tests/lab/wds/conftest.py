@@ -1,0 +1,95 @@
+"""Head nodes for one test: simulated ones in this process, reached by real Ansible over real pywinrm or pypsrp."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.lab import controller
+from tests.lab.windows import nodes
+from tests.lab.windows.machine import Machine
+from tests.lab.windows.service import Service, own_addresses
+from tests.lab.windows.site import Named, Site
+from tests.lab.windows.tls import Authority
+from tests.lab.windows.wsman import Node, Settings
+
+
+class HeadNodes:
+    """Head nodes that run. ``machines`` and ``nodes`` are by name; ``ca_file`` holds the certificate to trust."""
+
+    def __init__(self, folder: Path, authority: Authority, variables: Mapping[str, Any]) -> None:
+        self.machines: dict[str, Machine] = {}
+        self.nodes: dict[str, Node] = {}
+        self.ca_file = folder / "ca.pem"
+        self.ca_file.write_text(authority.pem, encoding="ascii")
+        self._folder = folder
+        self._variables = variables
+        self.site: Site
+
+    def add(self, name: str, arguments: Mapping[str, Any], settings: Mapping[str, Any]) -> Node:
+        """Build a node; see ``nodes.head_node`` and ``wsman.Settings`` for what can be given."""
+        machine = nodes.build(name, "head_node", arguments)
+        self.machines[name] = machine
+        self.nodes[name] = Node(name, machine, Settings().changed(settings))
+        return self.nodes[name]
+
+    def listen(self, addresses: Mapping[str, str]) -> None:
+        """Write the inventory."""
+        self.site = Site(self._folder, addresses, self._variables)
+
+    def module(self, host: str, name: str, *options: str, check: bool = True, **arguments: Any) -> dict[str, Any]:
+        """The result of a module of the collection (see tests.lab.controller.module); ``options`` go to ansible."""
+        return controller.module(self.site, Named(host), name, *options, arguments=arguments, check=check)
+
+    def playbook(self, name: str, *options: str, hosts: tuple[str, ...] = (), **variables: Any) -> controller.Run:
+        """Run a playbook of the collection on ``hosts``, by default all; ``options`` go to ansible-playbook."""
+        return controller.playbook(self.site, name, hosts or tuple(self.machines), *options, variables=variables)
+
+    def assert_tidy(self) -> None:
+        """Nothing was asked that the double does not model, and no shell stayed open."""
+        for name, node in self.nodes.items():
+            assert node.refused == [], f"{name} refused: {node.refused}"
+            assert node.shells == {}, f"{name}: shells stayed open"
+
+    def writes(self, name: str) -> list[str]:
+        """Every mutation of a node so far, a line each."""
+        return list(self.machines[name].writes)
+
+
+Heads = Callable[..., HeadNodes]
+
+
+@pytest.fixture(scope="session")
+def wds_authority() -> Authority:
+    return Authority()
+
+
+@pytest.fixture
+def heads(wds_authority: Authority, tmp_path: Path) -> Iterator[Heads]:
+    """``heads({"hn1": {"build": 6002, "faults": ["missing-namespace"]}})`` runs those nodes until the test ends.
+
+    ``settings`` are those of wsman.Settings for all of them, ``variables`` those of the inventory's group. The test
+    fails when a node was asked for what it does not model, or a shell stayed open.
+    """
+    with ExitStack() as running:
+        made: list[HeadNodes] = []
+
+        def make(
+            wanted: Mapping[str, Mapping[str, Any]],
+            settings: Mapping[str, Any] | None = None,
+            variables: Mapping[str, Any] | None = None,
+        ) -> HeadNodes:
+            assert not made, "one fleet a test: all of a process share its addresses"
+            fleet = HeadNodes(tmp_path, wds_authority, variables or {})
+            made.append(fleet)
+            addresses = dict(zip(wanted, own_addresses(len(wanted)), strict=True))
+            placed = [(fleet.add(name, what, settings or {}), addresses[name]) for name, what in wanted.items()]
+            fleet.listen(addresses)
+            running.enter_context(Service(placed, wds_authority))
+            return fleet
+
+        yield make
+        for fleet in made:
+            fleet.assert_tidy()
