@@ -37,6 +37,7 @@ _DENIED = re.compile(
     r"|Invalid/incorrect (?:username/)?password|\bCode:? 401\b|wsmanfault_code'?: '?5\b|\(Code: 5,|:AccessDenied\b",
     re.IGNORECASE,
 )
+_UNTRUSTED = re.compile(r"certificate.verify.failed|Hostname mismatch|doesn't match", re.IGNORECASE)
 _NO_KDC = re.compile(r"Cannot (?:contact any|find) KDC", re.IGNORECASE)
 # Said by ssh before a session is open.
 _SSH_NEVER_OPEN = re.compile(
@@ -153,6 +154,11 @@ class _AnsibleRunner(Runner):
 
     def _never_open(self, error: Exception) -> ChannelError:
         refused = self._refused(error)
+        if _UNTRUSTED.search(str(error)):
+            return UnreachableError(
+                f"{self.where} cannot be trusted ({_reason(error)}): nothing was sent. Give the authority that signed "
+                "its certificate (ansible_winrm_ca_trust_path, ansible_psrp_ca_cert), or correct the certificate."
+            )
         return refused or UnreachableError(
             f"{self.where} cannot be reached ({_reason(error)}): is it on, does the address and the port answer, and "
             "does its firewall let this controller in?"

@@ -71,8 +71,8 @@ Item = Union[Command, Script]
 # The console would cut or join lines at its width, and print in the codepage of the country; psrp has no console.
 # In psrp $Host.Name is ServerRemoteHost.
 _PROLOGUE = """$ErrorActionPreference='Continue'
-if($Host.Name -eq 'ConsoleHost'){try{[Console]::OutputEncoding=New-Object Text.UTF8Encoding $false
-$Host.UI.RawUI.BufferSize=New-Object Management.Automation.Host.Size 9999,60}catch{}}
+if($Host.Name -eq 'ConsoleHost'){try{[Console]::OutputEncoding=New-Object Text.UTF8Encoding $false}catch{}
+try{$Host.UI.RawUI.BufferSize=New-Object Management.Automation.Host.Size 9999,60}catch{}}
 $n='#%s '
 """
 _FUNCTION = """function x($k,$p,$a){$n+$k+' {';$global:LASTEXITCODE=-1

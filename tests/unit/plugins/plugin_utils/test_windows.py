@@ -435,6 +435,20 @@ def test_no_more_shells_is_not_called_a_wrong_password(kind, request, head):
     assert "MaxShellsPerUser" in text
 
 
+@pytest.mark.parametrize("error", [KeyError("_extras"), TypeError("x"), AttributeError("x")])
+def test_a_mistake_in_a_program_is_not_called_silence(plain, head, error):
+    head.refusals = [error]
+    with pytest.raises(type(error)):
+        channel(plain).run([READ])
+
+
+def test_a_certificate_that_is_not_trusted_is_told(plain, head):
+    error = AnsibleConnectionFailure("ssl: [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed")
+    text = refused(plain, head, error)
+    assert text.startswith("hn1 (winrm) cannot be trusted (ssl: ")
+    assert "ansible_winrm_ca_trust_path" in text
+
+
 def test_a_mistake_of_the_set_up_stays_ansibles_to_tell(plain, head):
     head.refusals = [AnsibleError("winrm or requests is not installed")]
     with pytest.raises(AnsibleError, match="not installed") as caught:

@@ -87,6 +87,13 @@ def test_a_frame_out_of_its_place_is_an_error(line):
         batch.parse(GOOD.replace("first", f"#{NONCE} {line}"), PART)
 
 
+def test_answers_in_another_order_or_to_other_questions_are_an_error():
+    first, second = GOOD[: GOOD.index(f"#{NONCE} two")], GOOD[GOOD.index(f"#{NONCE} two") :]
+    for wrong in (second + first, first + first, GOOD.replace("two", "three"), first + "x" + second):
+        with pytest.raises(FrameError):
+            batch.parse(wrong, PART)
+
+
 def test_after_the_last_frame_none_may_follow():
     with pytest.raises(FrameError):
         batch.parse(GOOD + GOOD, PART)
