@@ -8,7 +8,6 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from tests.lab.console import Progress, colour
@@ -58,7 +57,8 @@ def _parser() -> argparse.ArgumentParser:
 def _serve(options: argparse.Namespace) -> int:
     progress = Progress()
     ended = threading.Event()
-    before = [(number, signal.signal(number, lambda *_: ended.set())) for number in (signal.SIGTERM, signal.SIGINT)]
+    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    before = [(number, signal.signal(number, lambda *_: ended.set())) for number in numbers]
     try:
         specs = spec.load(options.nodes)
         with progress.step(f"{len(specs)} simulated head nodes"):
@@ -68,8 +68,11 @@ def _serve(options: argparse.Namespace) -> int:
             service = Service((spec.build(each), each.address) for each in specs)
         controller = Controller(service, options.socket, ended.set)
         files = [path for path in (options.ca_file, options.ready_file) if path is not None]
+        controller.start()
         try:
-            controller.start()
+            for path in files:
+                # Left by a process that was killed, it would tell of readiness too soon.
+                path.unlink(missing_ok=True)
             service.start()
             if options.ca_file is not None:
                 options.ca_file.write_text(service.authority.pem, encoding="ascii")
@@ -82,8 +85,7 @@ def _serve(options: argparse.Namespace) -> int:
         finally:
             service.stop()
             for path in files:
-                with suppress(FileNotFoundError):
-                    path.unlink()
+                path.unlink(missing_ok=True)
             controller.stop()
         progress.say("ended")
     finally:

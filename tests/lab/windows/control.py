@@ -10,7 +10,6 @@ import socketserver
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -134,8 +133,7 @@ class Controller:
         if self._server is not None:
             self._server.shutdown()
             self._server.server_close()
-            with suppress(FileNotFoundError):
-                self._path.unlink()
+            self._path.unlink(missing_ok=True)
 
     def answer(self, request: Mapping[str, Any]) -> Any:
         """Carry one request out. Raises ControlError, ServiceError, ValueError."""

@@ -184,8 +184,11 @@ def test_command_line(served: Served, control: Control) -> None:
 
 
 def test_second_service_at_the_same_socket(served: Served, control: Control, tmp_path: Path) -> None:
-    second = served.cli("serve", "--nodes", str(nodes_file(tmp_path, own_addresses(70)[69:])))
+    files = ("--ready-file", str(served.ready_file), "--ca-file", str(served.ca_file))
+    second = served.cli("serve", "--nodes", str(nodes_file(tmp_path, own_addresses(70)[69:])), *files)
     assert second.returncode == 1
+    assert served.ready_file.exists()
+    assert served.ca_file.exists()
     assert "other simulated head nodes run there" in second.stderr
     assert control.status("hn1")["accepts"] is True
 
@@ -209,9 +212,11 @@ def test_stop_and_a_socket_that_was_left(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as line:
         line.bind(str(tmp_path / "control"))
     it = Served(tmp_path, own_addresses(80)[79:])
-    assert it.cli("stop").returncode == 0
-    assert it.process.wait(30) == 0
-    it.process.communicate()
+    stopped = it.cli("stop")
+    if stopped.returncode:
+        it.process.kill()
+    it.process.communicate(timeout=30)
+    assert (stopped.returncode, stopped.stderr, it.process.returncode) == (0, "", 0)
     assert {path.name for path in tmp_path.iterdir()} == {"nodes.json"}
 
 
