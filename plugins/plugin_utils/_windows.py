@@ -98,6 +98,12 @@ class _AnsibleRunner(Runner):
             raise AnsibleActionFail(
                 f"{self.where}: a head node is reached over winrm, psrp or ssh; set ansible_connection to one of them."
             )
+        if self._kind == PSRP and str(self._connection.get_option("configuration_name")).startswith("PowerShell."):
+            # It knows no Get-WmiObject, and hands arguments to programs in another way.
+            raise AnsibleActionFail(
+                f"{self.where}: PowerShell 6 and newer cannot be used; set ansible_psrp_configuration_name to "
+                "Microsoft.PowerShell, which is Windows PowerShell."
+            )
         # In psrp a script never becomes a command line.
         self.limit = None if self._kind == PSRP else batch.longest_script()
 

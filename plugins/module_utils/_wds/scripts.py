@@ -54,7 +54,7 @@ _DEPLOYMENTS = "\n".join(
         "$o+=@(Get-ChildItem -LiteralPath $k.FullName -Recurse|?{-not $_.PSIsContainer -and $_.LastWriteTimeUtc -ge $t}"
         "|Sort-Object LastWriteTimeUtc -Descending|Select-Object -First 1)}",
         "}else{'absent '+(b $d)}}",
-        "'files '+$o.Count",
+        "$o=@($o|Sort-Object LastWriteTimeUtc -Descending);'files '+$o.Count",
         "for($i=0;$i -lt $o.Count -and $left -gt 0;$i+=50){",
         "$q=@($o[$i..($i+49)]);$a=@('/n','/i','/c:-namespace:','/c:robocopy','/c:usage:',"
         "'/c:Multicast Failed with Exit Code','NUL');foreach($f in $q){$a+=$f.FullName}",
@@ -97,7 +97,7 @@ def boot() -> Script:
 
 
 def deployments(folders: Sequence[str], days: int, limit: int) -> Script:
-    """The telling lines of the newest deployment log of each compute node.
+    """The telling lines of the newest deployment log of each compute node, the newest first.
 
     Lines: ``files 12`` (logs looked at), ``file PATH 2009-09-16T15:21:33Z`` (path in base64 of UTF-8), then
     ``NUMBER:TEXT`` for each line of it, ``absent PATH`` for a folder that is not there, ``cut`` at the limit. Values of

@@ -367,6 +367,12 @@ def test_another_kind_of_connection_is_refused(plain, kind):
         channel(plain)
 
 
+def test_psrp_needs_windows_powershell(psrp):
+    psrp.set_option("configuration_name", "PowerShell.7")
+    with pytest.raises(AnsibleActionFail, match="ansible_psrp_configuration_name"):
+        channel(psrp)
+
+
 def test_ssh_needs_to_know_that_it_is_windows(plain):
     plain.transport, plain._shell = "ssh", MagicMock(_IS_WINDOWS=False)
     with pytest.raises(AnsibleActionFail, match="ansible_shell_type"):

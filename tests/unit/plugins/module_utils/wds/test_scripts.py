@@ -197,6 +197,11 @@ def test_deployment_logs_are_read_with_few_processes():
     assert text.count("findstr.exe") == 1
 
 
+def test_a_limit_cuts_the_oldest_deployments():
+    text = scripts.deployments(["D:\\b"], 7, 1000).text
+    assert text.index("$o=@($o|Sort-Object LastWriteTimeUtc -Descending)") < text.index("findstr.exe")
+
+
 def test_a_script_that_fails_says_a_number():
     text = sent(scripts.live())
     assert text.index("catch{$x=$_.Exception") < text.index("GetHRForException") < text.rindex("'} 0 live'")
