@@ -11,13 +11,13 @@ alone counts: WDSServer deletes at each start what it cannot register (section 1
 
 from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple, TypeVar, Union
 
-from .._findings import ERROR, WARNING, Finding, finding
+from .._findings import ERROR, INFO, WARNING, Finding, finding
 from . import builds
 from .live import AUTOCAST, LiveNamespace
 from .registry import fold
 from .services import RUNNING
 from .snapshot import Namespace, Snapshot, unread_parts
-from .store import BASELINE, NAMESPACES, PROVIDERS
+from .store import BASELINE, NAMESPACES, PROVIDERS, lossy
 
 REINSTALL_GATE = "wds_multicast_allow_reinstall"
 #: How a namespace stands. HELD: the store defines it and the service, which does not run, could not be compared.
@@ -122,7 +122,10 @@ def standing(snapshot: Snapshot, name: str) -> Tuple[str, Tuple[str, ...]]:
         return PENDING, ()
     objections = []
     if stored is not None and not stored.complete:
-        objections.append("Values of %s\\%s are missing, or were printed more than once." % (NAMESPACES, stored.name))
+        objections.append(
+            "Values of %s\\%s are missing, were printed more than once, or lost letters in the server's code page."
+            % (NAMESPACES, stored.name)
+        )
     if comparable:
         objections += _disagreements(stored, live)
     if objections:
@@ -209,6 +212,8 @@ def namespace_findings(snapshot: Snapshot, wish: Wish) -> List[Finding]:
     for name in _distinct(list(expected) + others):
         is_expected = any(fold(each) == fold(name) for each in expected)
         state, objections = standing(snapshot, name)
+        if state == CONTRADICTORY and not is_expected and _lost_letters(snapshot, name):
+            continue
         if state == CONTRADICTORY:
             found.append(_inconsistent(snapshot, name, objections, is_expected))
         elif is_expected:
@@ -234,12 +239,32 @@ def _inconsistent(snapshot: Snapshot, name: str, objections: Sequence[str], is_e
     stored, live = find(snapshot.store, name), find(snapshot.live.namespaces, name)
     # What is served in spite of an entry that this collection cannot read in full is served.
     served = stored is not None and live is not None and live.registered and not _disagreements(stored, live)
-    severity = ERROR if is_expected and not served else WARNING
+    severity = ERROR if is_expected else WARNING
+    if served:
+        severity = WARNING if is_expected else INFO
     summary = "What is known of the namespace %s contradicts itself, so nothing is done about it." % name
     evidence = list(objections)
+    if _lost_letters(snapshot, name):
+        evidence.append("The registry's programs cannot print all letters of its name in the server's code page.")
     if snapshot.live.error:
         evidence.append(snapshot.live.error)
     return finding("wds.namespace.inconsistent", name, summary, evidence, severity=severity)
+
+
+def _lost_letters(snapshot: Snapshot, name: str) -> bool:
+    """Whether a name is in only one of the two views because the registry's programs could not print its letters."""
+    stored = [name] if find(snapshot.store, name) else [each.name for each in snapshot.store]
+    live = [name] if find(snapshot.live.namespaces, name) else [each.name for each in snapshot.live.namespaces]
+    return any(lossy(one) and _fits(fold(one), fold(other)) for one in stored for other in live if one != other)
+
+
+def _fits(printed: str, name: str) -> bool:
+    # A character beyond the first 65,536 is printed as one question mark or as two.
+    doubled = "".join(each if ord(each) < 0x10000 else each * 2 for each in name)
+    return any(
+        len(printed) == len(whole) and all(lossy(printed[at]) or printed[at] == whole[at] for at in range(len(whole)))
+        for whole in (name, doubled)
+    )
 
 
 def _missing(snapshot: Snapshot, wish: Wish, name: str) -> Finding:

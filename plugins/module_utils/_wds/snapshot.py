@@ -142,7 +142,7 @@ def observe(
     first = _Look(answers, _stamp(clock())).snapshot()
     if deployments == NEVER or (deployments == AUTO and not suspicious(first)):
         return first
-    return _with_deployments(channel, first, folders or _share(answers), since)
+    return _with_deployments(channel, first, folders, _share(answers), since)
 
 
 def commands(since: int) -> Tuple[Item, ...]:
@@ -334,10 +334,12 @@ def _share(answers: Mapping[str, Answer]) -> List[str]:
     return []
 
 
-def _with_deployments(channel: Channel, first: Snapshot, folders: Sequence[str], since: int) -> Snapshot:
+def _with_deployments(
+    channel: Channel, first: Snapshot, given: Sequence[str], shared: Sequence[str], since: int
+) -> Snapshot:
     if channel.powershell is False:
         return _unread(first, "the deployment logs are read with PowerShell, which is not on the host.")
-    folders = folders or _data_folder(channel)
+    folders = given or shared or _data_folder(channel)
     if not folders:
         if not first.server.hpc:
             return first
@@ -354,7 +356,8 @@ def _with_deployments(channel: Channel, first: Snapshot, folders: Sequence[str],
     snapshot = first._replace(deployments=found.deployments)
     if found.failed or not found.ended:
         snapshot = _unread(snapshot, "the logs could not be read to their end.")
-    if found.absent:
+    # HPC makes its folder with the first deployment: where it is not there, nothing was deployed.
+    if found.absent and given:
         snapshot = _unread(snapshot, "not on the host: %s" % ", ".join(found.absent))
     if found.cut:
         snapshot = _unread(snapshot, "more than %d characters of logs matched; the rest was left out." % LOG_LIMIT)

@@ -24,8 +24,9 @@ REINSTALL = OWN + "\\Reinstall"
 class Namespace(NamedTuple):
     """A namespace as the registry holds it; numbers that are not there are None, texts "".
 
-    ``complete``: its type, content provider and configuration are there, each once and of the right kind. Where it is
-    False, a value is missing or what was printed contradicts itself: it is never used as a definition.
+    ``complete``: its type, content provider and configuration are there, each once, of the right kind and as they are.
+    Where it is False, a value is missing, what was printed contradicts itself, or letters were lost on the way: it is
+    never used as a definition.
     """
 
     name: str
@@ -58,6 +59,11 @@ class Place(NamedTuple):
     started: str
 
 
+def lossy(text: str) -> bool:
+    """Whether letters of a text may have been lost: a program prints ``?`` for what the server's code page lacks."""
+    return "?" in text or "\ufffd" in text
+
+
 def read_namespaces(tree: Tree, path: str = NAMESPACES) -> Tuple[Namespace, ...]:
     """The namespaces below a key, in the order of the output."""
     return tuple(_namespace(key) for key in tree.children(path))
@@ -80,7 +86,8 @@ def _namespace(key: Key) -> Namespace:
         and bool(key.name)
         and key.number("Type") is not None
         and bool(provider and provider.text)
-        and bool(configuration and configuration.text is not None),
+        and bool(configuration and configuration.text is not None)
+        and not lossy(key.text("ContentProvider") + key.text("Configuration")),
     )
 
 

@@ -205,6 +205,25 @@ def test_another_namespaces_contradiction_is_a_warning(node):
     assert found(node)[0].subject == "OTHER"
 
 
+def test_another_namespaces_entry_that_cannot_be_read_but_is_served_is_a_remark(node):
+    node.namespaces["OTHER"] = (*head_node.HEADNODE, ("Type", "REG_DWORD", "0x1"))
+    node.live = head_node.live_text([head_node.live_namespace(), head_node.live_namespace("OTHER")])
+    assert ids(found(node)) == [("wds.namespace.inconsistent", "info")]
+
+
+@pytest.mark.parametrize("printed", ["B\xfccher-??-?", "B\xfccher-??-??", "b?CHER-\ufffd\ufffd-?"])
+def test_a_name_whose_letters_the_code_page_lacks_is_no_contradiction(node, printed):
+    name = "B\xfccher-\u6f22\u5b57-\U0001f600"
+    node.namespaces[printed] = head_node.HEADNODE
+    node.live = head_node.live_text([head_node.live_namespace(), head_node.live_namespace(name)])
+    assert found(node) == ()
+    expected = found(node, Wish(name=name))
+    assert ids(expected) == [("wds.namespace.inconsistent", "error")]
+    assert any("code page" in line for line in expected[0].evidence)
+    node.live = head_node.live_text([head_node.live_namespace(), head_node.live_namespace("B\xfccher-1")])
+    assert ids(found(node)) == [("wds.namespace.inconsistent", "warning")] * 2
+
+
 def test_another_namespace_that_is_healthy_is_nobodys_business(node):
     node.namespaces["OTHER"] = head_node.HEADNODE
     node.live = head_node.live_text([head_node.live_namespace(), head_node.live_namespace("OTHER")])

@@ -231,6 +231,8 @@ def test_contradictory_and_missing_values_make_no_definition(node):
         "empty provider": [*head_node.HEADNODE[:3], ("ContentProvider", "REG_SZ", ""), *head_node.HEADNODE[4:]],
         "no configuration": [value for name, value in values.items() if name != "Configuration"],
         "number": [*head_node.HEADNODE[:4], ("Configuration", "REG_DWORD", "0x1")],
+        "lost letters": [*head_node.HEADNODE[:4], ("Configuration", "REG_SZ", "C:\\B?der")],
+        "no utf-8": [*head_node.HEADNODE[:4], ("Configuration", "REG_SZ", "C:\\B\ufffdder")],
         "plain": [value for name, value in values.items() if name in ("Type", "ContentProvider", "Configuration")],
     }
     assert [each.name for each in look(node).store if each.complete] == ["plain"]
@@ -327,7 +329,6 @@ def test_a_share_of_a_strange_path_is_told(node):
         ("", "to their end"),
         ("files 1\nerror -2147024891", "to their end"),
         ("files 1\n" + BLANK + "\ncut", "left out"),
-        ("files 0\nabsent " + head_node.b64(LOGS), LOGS),
     ],
 )
 def test_logs_that_could_not_be_read_whole_are_told(node, logs, words):
@@ -336,6 +337,13 @@ def test_logs_that_could_not_be_read_whole_are_told(node, logs, words):
     assert len(seen.unread) == 1
     assert seen.unread[0].startswith("deployments: ")
     assert words in seen.unread[0]
+
+
+def test_a_folder_that_is_not_there_is_told_where_it_was_given(node):
+    node.logs = "absent %s\nfiles 0" % head_node.b64(LOGS)
+    seen = look(node, True)
+    assert (seen.deployments, seen.unread) == ((), ())
+    assert look(node, True, deployment_logs=[LOGS]).unread == ("deployments: not on the host: " + LOGS,)
 
 
 def test_logs_need_powershell(node):
