@@ -62,6 +62,13 @@ class Control:
         """Drop connections at commands of a node (see wsman.Loss)."""
         self._ask("lose", node, at=at, contains=contains, skip=skip, times=times)
 
+    def lose_in_batch(self, node: str, match: str, times: int = 1) -> None:
+        """End a batch of a head node after a native program: what comes after is not done, and the connection drops.
+
+        ``match``: a regular expression for the program's command line.
+        """
+        self._ask("lose_in_batch", node, match=match, times=times)
+
     def break_(self, node: str, fault: str, **arguments: Any) -> None:
         """Put a fault of FAULTS, or of nodes.FAULTS with arguments, into a node."""
         self._ask("break", node, fault=fault, arguments=arguments)
@@ -160,6 +167,8 @@ class Controller:
             return node.set(**values["changes"])
         if do == "lose":
             return node.lose(**values)
+        if do == "lose_in_batch":
+            return _head_node(node).lose("middle", **values)
         if do == "dump":
             return node.machine.dump()
         if do == "break":
@@ -169,13 +178,17 @@ class Controller:
 
 def _break(node: Node, fault: str, arguments: Mapping[str, Any]) -> None:
     if fault not in FAULTS:
-        if not isinstance(node.machine, Machine):
-            raise ControlError(f"{node.name} is no head node; its faults are {', '.join(FAULTS)}")
-        nodes.break_(node.machine, fault, **arguments)
+        nodes.break_(_head_node(node), fault, **arguments)
     elif arguments:
         raise ControlError(f"{fault} takes no arguments")
     else:
         FAULTS[fault][1](node)
+
+
+def _head_node(node: Node) -> Machine:
+    if not isinstance(node.machine, Machine):
+        raise ControlError(f"{node.name} is no head node: only faults of the service can be put into it")
+    return node.machine
 
 
 class _Server(socketserver.ThreadingUnixStreamServer):

@@ -254,6 +254,11 @@ def check_head_node(it: Served, number: int, name: str) -> None:
     assert b": 1 " in run(pywinrm(url(it, number)), "sc.exe", "query", "WDSServer").stdout
     assert it.cli("break", name, "event", "id_=769").returncode == 0
     assert it.control.status(name)["writes"] == []
+    it.control.lose_in_batch(name, "^reg.exe query HKLM.SYSTEM.Setup")
+    with pytest.raises(requests.exceptions.RequestException):
+        run(pywinrm(url(it, number)), "cmd.exe", "/c", '"reg.exe query HKLM\\SYSTEM\\Setup&net.exe start WDSServer"')
+    assert it.control.status(name)["writes"] == []
+    pywinrm(url(it, number)).close_shell(it.control.status(name)["open_shells"][0]["id"])
     assert run(pywinrm(url(it, number)), "shutdown.exe", "/r", "/t", "10", "/d", "p:2:4").code == 0
     wait_until(lambda: it.control.dump(name)["boots"] == 1 and it.control.status(name)["accepts"])
     status = it.control.status(name)
