@@ -108,6 +108,11 @@ def test_a_scheduled_baseline_is_not_made_an_autocast(machine):
     assert "scheduledcast_manual" in refusal(plan_namespace(look(machine), Wish()))
 
 
+def test_other_types_are_not_made(machine):
+    machine.lose()
+    assert "type scheduledcast" in refusal(plan_namespace(look(machine), FULL._replace(type="scheduledcast")))
+
+
 def test_an_incomplete_baseline_is_no_definition(machine):
     machine.keep()
     del machine.values(r"HKLM\SOFTWARE\imaging.multicast\Namespaces" + "\\" + NAME)["ContentProvider"]
@@ -373,6 +378,14 @@ def test_a_run_that_removed_nothing_is_judged_anew(machine):
     assert "WDS-Deployment" in refusal(plan_reinstall(seen, Wish()))
 
 
+def test_a_reinstall_needs_the_name_of_its_namespace(machine):
+    machine.lose()
+    seen = look(machine)
+    nameless = seen._replace(server=seen.server._replace(name=""))
+    assert "give name" in refusal(plan_reinstall(nameless, Wish()))
+    assert kinds(plan_reinstall(nameless, Wish(name=NAME))) == ALL
+
+
 def test_a_place_that_is_no_stage(machine):
     seen = look(machine)._replace(place=Place("lunch", BOOTS[0], ""))
     assert "'lunch'" in refusal(plan_reinstall(seen, Wish(), force=True))
@@ -423,6 +436,11 @@ def test_a_step_is_objected_to_once_its_host_changed(machine):
     machine.delete(head_node.PROVIDERS + "\\WDS")
     assert "not registered" in plan_base.objection(step, look(machine))
     machine.add(head_node.PROVIDERS + "\\WDS")
+    machine.namespace(NAME)
+    values = machine.live[NAME]
+    machine.lose()
+    machine.live[NAME] = values
+    assert "although its store does not" in plan_base.objection(step, look(machine))
     machine.namespace(NAME)
     assert "changed" in plan_base.objection(step, look(machine))
     machine.unread = ("store",)

@@ -335,6 +335,36 @@ def test_clients_that_come_before_the_removal_end_it(machines):
     assert (machine.features, machine.place()) == (2, None)
 
 
+@pytest.mark.parametrize(
+    ("part", "words"), [("version", "build unknown"), ("store", "store: "), ("live", "last boot could not be read")]
+)
+def test_what_can_no_longer_be_read_ends_it(machines, part, words):
+    machine = broken(machines)
+
+    def go_blind(host):
+        if len(host.rounds) == 1:
+            host.unread = (part,)
+
+    machine.hook = go_blind
+    text, result = failure(machine, force=part != "store")
+    assert words in text
+    assert result["reboots"] == 0
+    assert part == "live" or (machine.features, machine.place()) == (2, None)
+
+
+def test_a_place_that_cannot_be_deleted_is_told(machines):
+    machine = broken(machines)
+    real = machine.do_reg
+
+    def refuse(verb, path, *rest):
+        return Answer(1, "") if verb == "delete" and path.endswith("Reinstall") else real(verb, path, *rest)
+
+    machine.do_reg = refuse
+    text, _result = failure(machine)
+    assert "could not be deleted" in text
+    assert machine.stored() == [NAME]
+
+
 def test_a_place_that_cannot_be_written_ends_it(machines):
     machine = broken(machines)
     real = machine.do_reg

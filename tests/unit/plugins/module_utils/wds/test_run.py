@@ -241,6 +241,14 @@ def test_a_backup_that_is_not_whole_is_none(machine):
     assert machine.stored() == [NAME]
 
 
+def test_a_backup_that_reg_calls_failed_is_none(machine):
+    whole = machine.copy
+    machine.copy = lambda *arguments: whole(*arguments)._replace(code=1)
+    text, _result = failure(namespace, machine, state="absent")
+    assert "reg.exe ended with 1" in text
+    assert machine.stored() == [NAME]
+
+
 def test_an_empty_store_needs_no_backup(machine):
     machine.keep()
     machine.lose()
@@ -298,6 +306,21 @@ def test_a_definition_that_changes_meanwhile_is_not_kept(machine):
     result = namespace(machine)
     assert outcomes(result) == [("baseline.save", "skipped")]
     assert machine.values(BASELINE) is None
+
+
+def test_a_store_that_changes_while_it_is_copied_is_left_alone(machine):
+    machine.hook = before_round(2, lambda host: host.namespace("SECOND"))
+    result = namespace(machine, state="absent")
+    assert outcomes(result) == [("namespace.remove", "skipped")]
+    assert "changed while it was backed up" in result["steps"][0]["detail"]
+    assert machine.stored() == [NAME, "SECOND"]
+
+
+def test_without_the_computers_name_the_namespace_is_not_known(machine):
+    machine.unread = ("computer",)
+    assert "give name" in namespace(machine)["refused"]
+    assert namespace(machine)["namespace"] is None
+    assert outcomes(namespace(machine, name=NAME)) == [("baseline.save", "done")]
 
 
 # What the registry shows counts, not what wdsutil says
@@ -376,6 +399,32 @@ def test_a_write_whose_answer_was_lost_is_found_done(machine):
     assert outcomes(result) == [("namespace.create", "done")]
     assert "connection broke" in result["steps"][0]["detail"]
     assert result["after"]["healthy"] is True
+
+
+def test_a_write_whose_answer_is_lost_for_good_is_told(machine):
+    def lose(host):
+        if len(host.rounds) > 2:
+            raise LostError("the connection broke; wdsutil.exe may have been done or not")
+
+    machine.keep()
+    machine.lose()
+    machine.cut, machine.hook = (2, "after"), lose
+    text, result = failure(namespace, machine)
+    assert "the connection broke" in text
+    assert outcomes(result) == [("namespace.create", "failed")]
+
+
+def test_backups_that_could_not_be_let_go_are_left_to_the_next_run(machine):
+    for second in range(9):
+        machine.add(f"{head_node.OWN}\\Backups\\20250101T00000{second}Z\\{NAME}")
+
+    def lose(host):
+        if len(host.rounds) == 5:
+            raise LostError("the connection broke")
+
+    machine.hook = lose
+    assert outcomes(namespace(machine, state="absent")) == [("namespace.remove", "done")]
+    assert len(machine.backups()) == 10
 
 
 def test_a_first_look_that_fails_is_the_channels_to_tell(machine):
