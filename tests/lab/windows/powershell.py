@@ -9,6 +9,7 @@ PowerShell, is refused: recorded, and the script ends with an error that it cann
 import base64
 import contextlib
 import datetime
+import functools
 import ntpath
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 _LANGUAGE = tree_sitter.Language(tree_sitter_powershell.language())
 _SINGLE = "'\u2018\u2019\u201a\u201b"
 _DOUBLE = '"\u201c\u201d\u201e'
+# What makes two scripts of one text different.
+_NONCE = re.compile(r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])")
 _COMMAND_LINE_LIMIT = 32766
 
 # Nodes that only pass a single child on.
@@ -251,6 +254,25 @@ _PROGRESS = (
 )
 
 
+@functools.lru_cache(maxsize=64)
+def _parse(script: str) -> tuple[Node, frozenset[str]]:
+    """The syntax tree of a script, and its words outside of single-quoted strings, in lower case.
+
+    Scripts that differ in a nonce only share a tree: its nodes have places, their text is read from the script.
+    """
+    source = script.encode("utf-8")
+    root: Node = tree_sitter.Parser(_LANGUAGE).parse(source).root_node
+    words: set[str] = set()
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        if node.child_count and node.type not in ("variable", "command_parameter"):
+            stack.extend(node.children)
+        elif node.type != "verbatim_string_characters":
+            words.add(source[node.start_byte : node.end_byte].decode("utf-8").lower())
+    return root, frozenset(words)
+
+
 class Interpreter:
     """One script on one machine. Variables are dynamic, functions see those of their callers."""
 
@@ -274,12 +296,14 @@ class Interpreter:
             return self._version_one(text)
         if self.major < 2:
             raise Refused("a runspace of a host without PowerShell 2.0")
-        source = plain_quotes(text).encode("utf-8")
-        self._source = source
-        root: Node = tree_sitter.Parser(_LANGUAGE).parse(source).root_node
+        plain = plain_quotes(text)
+        self._source = plain.encode("utf-8")
+        root, words = _parse(_NONCE.sub(lambda found: "0" * len(found[0]), plain))
         if root.has_error:
             raise Refused("the grammar finds a syntax error in the script")
-        self._check_age(root)
+        newer = sorted(word for word in words if _NEWER.get(word, 0) > self.major)
+        if newer:
+            raise Refused(f"{newer[0]} is not there in PowerShell {self.machine.powershell}")
         try:
             for child in root.named_children:
                 if child.type == "statement_list":
@@ -301,18 +325,6 @@ class Interpreter:
             raise Refused("PowerShell 1.0 is only modelled for scripts with try")
         self.stderr.append("Missing statement block after 'try'. At line:1 char:1")
         return 1
-
-    def _check_age(self, root: Node) -> None:
-        """Refuse words that are newer than the machine's PowerShell."""
-        too_new = {word for word, since in _NEWER.items() if since > self.major}
-        stack = [root]
-        while stack:
-            node = stack.pop()
-            if node.child_count == 0 or node.type in ("variable", "command_parameter"):
-                if node.type != "verbatim_string_characters" and self._text(node).lower() in too_new:
-                    raise Refused(f"{self._text(node)} is not there in PowerShell {self.machine.powershell}")
-            else:
-                stack.extend(node.children)
 
     def _text(self, node: Node) -> str:
         return self._source[node.start_byte : node.end_byte].decode("utf-8")
@@ -1396,6 +1408,8 @@ def plain_quotes(script: str) -> str:
 
     In a single-quoted string two quotes of any kind stand for the second of them.
     """
+    if not any(quote in script for quote in _SINGLE[1:] + _DOUBLE[1:]):
+        return script
     out: list[str] = []
     index = 0
     while index < len(script):

@@ -101,6 +101,9 @@ def test_a_start_deletes_a_namespace_whose_provider_fails_once_and_for_good() ->
     restart(machine)
     assert machine.registry.key(STORE) is None
     assert not machine.live
+    machine.new_namespace(Live(CCP, "WDS", IMAGES))
+    restart(machine)
+    assert CCP.lower() in machine.live
 
 
 def test_a_start_deletes_a_namespace_whose_dll_is_not_there() -> None:

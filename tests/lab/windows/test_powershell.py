@@ -95,6 +95,12 @@ def test_what_scripts_print(script: str, output: list[str], version: str) -> Non
     assert lines(head(version), script) == output
 
 
+def test_scripts_that_differ_in_a_nonce_print_their_own() -> None:
+    machine = head()
+    for nonce in ("0123456789abcdef" * 2, "f" * 32):
+        assert lines(machine, f"'#{nonce} a';'b'") == [f"#{nonce} a", "b"]
+
+
 def test_where_versions_differ() -> None:
     script = "foreach($x in $null){'turn'};'count '+('a').Count;$PSVersionTable.PSVersion.Major"
     assert lines(head("2.0"), script) == ["turn", "count ", "2"]
@@ -149,6 +155,11 @@ def test_what_is_not_modelled_is_refused_and_cannot_be_caught(script: str) -> No
 def test_a_missing_program_is_an_error_that_leaves_the_exit_code() -> None:
     script = "$global:LASTEXITCODE=-1;try{& 'nothing.exe' @('a')}catch{'caught'};$LASTEXITCODE"
     assert lines(head(), script) == ["caught", "-1"]
+
+
+def test_a_program_in_a_function_leaves_its_exit_code_everywhere() -> None:
+    script = "$global:LASTEXITCODE=-1;function f($v){sc.exe query none >$null;$LASTEXITCODE};f;$LASTEXITCODE"
+    assert lines(head(), script) == ["1060", "1060"]
 
 
 def test_exit_codes_and_standard_error_of_programs() -> None:
