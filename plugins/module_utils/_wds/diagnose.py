@@ -7,14 +7,16 @@
 Doubt is reported and nothing more. From a part that could not be read nothing is concluded.
 """
 
-from typing import Dict, FrozenSet, List, Tuple
+from typing import Dict, FrozenSet, List, Optional, Tuple
 
 from .._findings import CATALOGUE, INFO, SEVERITIES, Finding
 from . import builds
 from .diagnose_history import causes_of, deployment_findings, event_findings
 from .diagnose_namespaces import (
+    HELD,
     Definition,
     Wish,
+    clip,
     definition,
     expected_name,
     expected_names,
@@ -25,6 +27,7 @@ from .diagnose_namespaces import (
     unregistrable,
 )
 from .diagnose_server import server_findings
+from .registry import fold
 from .snapshot import Snapshot, unread_parts
 
 __all__ = [
@@ -41,6 +44,7 @@ __all__ = [
     "unregistrable",
 ]
 
+_LONGEST = 1000
 _NONE: FrozenSet[str] = frozenset()
 #: Finding -> the parts of the look it rests on, and those that its repair needs as well.
 RESTS: Dict[str, Tuple[FrozenSet[str], FrozenSet[str]]] = {
@@ -66,7 +70,7 @@ def diagnose(snapshot: Snapshot, wish: Wish) -> Tuple[Finding, ...]:
     found += event_findings(snapshot, wish) + deployment_findings(snapshot, wish)
     found = [_with_causes(snapshot, each) for each in found]
     found = _within_sight(snapshot, found)
-    found = _within_reach(snapshot, found)
+    found = [_plain(each) for each in _within_reach(snapshot, found)]
     order = list(CATALOGUE)
     return tuple(sorted(found, key=lambda each: (SEVERITIES.index(each.severity), order.index(each.id))))
 
@@ -107,6 +111,31 @@ def _within_reach(snapshot: Snapshot, found: List[Finding]) -> List[Finding]:
         needing = ("wds.namespace.missing", "wds.namespace.differs")
         return [_not(each, why) if each.repairable and each.id in needing else each for each in found]
     return found
+
+
+def _plain(each: Finding) -> Finding:
+    """Names of the host stand in the sentences; one with control characters must not reach a terminal."""
+    return each._replace(
+        summary=clip(each.summary, _LONGEST),
+        evidence=tuple(clip(line, _LONGEST) for line in each.evidence),
+        repair=clip(each.repair, _LONGEST),
+    )
+
+
+def _curable(snapshot: Snapshot, wish: Wish, found: List[Finding]) -> Dict[str, Optional[str]]:
+    """The namespaces that a repair of these findings brings back, each with the consent it takes."""
+    names: Dict[str, Optional[str]] = {}
+    expected = expected_names(snapshot, wish)
+    for each in found:
+        if not each.repairable:
+            continue
+        if each.id == "wds.namespace.missing":
+            names[fold(each.subject)] = each.gate
+        elif each.id == "wds.role.missing":
+            names.update((fold(name), each.gate) for name in expected)
+        elif each.id == "wds.service.stopped":
+            names.update((fold(name), each.gate) for name in expected if standing(snapshot, name)[0] == HELD)
+    return names
 
 
 def _not(each: Finding, why: str) -> Finding:

@@ -8,6 +8,7 @@ Only key lines, value lines and type names are read; the text of an error never 
 text that looks like another value or key: what cannot be told apart makes its key doubtful.
 """
 
+import functools
 import re
 from typing import Dict, List, Mapping, NamedTuple, Optional, Set, Tuple
 
@@ -96,6 +97,7 @@ class Tree(NamedTuple):
         )
 
 
+@functools.lru_cache(maxsize=4096)
 def fold(name: str) -> str:
     """A name as the registry compares it: character by character, whatever the case, by no language's rules."""
     return "".join(map(_upper, name))

@@ -72,6 +72,8 @@ _ENVIRONMENT = "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Session Manager\\Envir
 _NOWHERE = OWN + ".none"
 _EVENTS = "/q:*[System[Provider[@Name='WDSMC' or @Name='wdscpmsg'] and TimeCreated[timediff(@SystemTime) <= %d]]]"
 _MOST_EVENTS = 64
+#: No server has that many namespaces; whoever prints more wants something else.
+MOST_NAMESPACES = 500
 _DAY = 24 * 60 * 60 * 1000  # milliseconds
 
 
@@ -203,9 +205,9 @@ class _Look:
             service=wds,
             hpc_management=hpc_management,
             dns=dns,
-            store=read_namespaces(store, NAMESPACES),
+            store=self.namespaces("store", store, NAMESPACES),
             providers=read_providers(store),
-            baseline=read_namespaces(own, BASELINE),
+            baseline=self.namespaces("own", own, BASELINE),
             live=live,
             parameters=read_parameters(store),
             udp=self.udp(),
@@ -247,6 +249,13 @@ class _Look:
             # The service has a key wherever it is installed: this one was not shown.
             self.ended("store", "reg.exe")
         return Tree()
+
+    def namespaces(self, part: str, tree: Tree, path: str) -> Tuple[Namespace, ...]:
+        found = read_namespaces(tree, path)
+        if len(found) <= MOST_NAMESPACES:
+            return found
+        self.note(part, "there are %d namespaces, more than this collection looks at." % len(found))
+        return ()
 
     def parts(self) -> FrozenSet[str]:
         return frozenset(sentence.partition(":")[0] for sentence in self.unread)
@@ -294,6 +303,9 @@ class _Look:
             return Live(False, "")
         look = parse_live(answer.output)
         live = look.live
+        if len(live.namespaces) > MOST_NAMESPACES:
+            self.note("live", "the service lists more namespaces than this collection looks at.")
+            return Live(False, "The service lists too many namespaces.", live.features, live.running)
         no_com = look.code in NO_COM and live.features is None
         not_running = look.code in NOT_RUNNING and wds.state != RUNNING
         if not live.available and wds.installed and not no_com and not not_running:

@@ -293,6 +293,16 @@ def test_a_provider_that_went_under_a_served_namespace_is_a_warning(node):
     assert any("Other" in line for line in findings[0].evidence)
 
 
+def test_no_control_character_of_a_name_reaches_a_sentence(node):
+    name = "\x1b[31mred\x07" + "x" * 240
+    node.namespaces = {name: head_node.HEADNODE, NAME: head_node.HEADNODE}
+    node.logs = "files 1\n" + log(BLANK, "\x1bNODE")
+    findings = found(node, Wish(name="a\x1bb"), "always")
+    assert {"wds.namespace.inconsistent", "wds.namespace.missing"} <= {each.id for each in findings}
+    for each in findings:
+        assert all(text.isprintable() for text in (each.summary, each.repair, *each.evidence))
+
+
 # The service and the role
 
 
@@ -529,6 +539,8 @@ def test_a_duplicate_address_is_over_with_the_next_start(node):
     assert ids(found(node)) == [("wds.event.514", "warning")]
     node.events.insert(0, head_node.event_text(512, record=6))
     assert ids(found(node)) == [("wds.event.514", "info")]
+    node.events.insert(0, head_node.event_text(515, record=7))
+    assert ids(found(node)) == [("wds.event.515", "warning"), ("wds.event.514", "info")]
 
 
 def test_many_events_of_a_kind_are_one_finding_and_a_missing_namespace_names_its_cause(node):

@@ -133,9 +133,12 @@ def test_a_program_that_fails_leaves_its_part_unread(node, part, code):
 
 
 def test_without_a_reference_an_absent_key_is_absent(node):
+    partly = Answer(1, node.answers()["own"].output)
     node.own = {}
     node.changed = {"none": Answer(-1, "")}
     assert look(node).unread == ()
+    node.changed["own"] = partly
+    assert unread_parts(look(node)) == {"own"}
 
 
 def test_the_service_has_a_key_where_it_is_installed(node):
@@ -247,6 +250,20 @@ def test_a_scheduled_namespace(node):
         )
     }
     assert look(node).store[0][6:] == (0, 0, 5, 0x1D5A3F2B4C6D8E0, True)
+
+
+@pytest.mark.parametrize("part", ["store", "own", "live"])
+def test_more_namespaces_than_any_server_has_are_not_looked_at(node, part):
+    names_of_many = ["N%d" % at for at in range(501)]
+    if part == "store":
+        node.namespaces = {name: head_node.HEADNODE for name in names_of_many}
+    elif part == "own":
+        node.own = {"\\Namespaces\\" + name: head_node.HEADNODE for name in names_of_many}
+    else:
+        node.live = head_node.live_text([head_node.live_namespace(name) for name in names_of_many])
+    seen = look(node)
+    assert unread_parts(seen) == {part}
+    assert not {"store": seen.store, "own": seen.baseline, "live": seen.live.namespaces}[part]
 
 
 def test_the_place_of_a_reinstall(node):
