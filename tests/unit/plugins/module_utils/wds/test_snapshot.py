@@ -256,7 +256,7 @@ def test_a_scheduled_namespace(node):
 def test_more_namespaces_than_any_server_has_are_not_looked_at(node, part):
     names_of_many = ["N%d" % at for at in range(501)]
     if part == "store":
-        node.namespaces = {name: head_node.HEADNODE for name in names_of_many}
+        node.namespaces = dict.fromkeys(names_of_many, head_node.HEADNODE)
     elif part == "own":
         node.own = {"\\Namespaces\\" + name: head_node.HEADNODE for name in names_of_many}
     else:
