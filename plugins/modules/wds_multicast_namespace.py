@@ -12,8 +12,8 @@ description:
   - Content provider and configuration are never guessed. Where neither the options nor a baseline tell them, nothing
     is done and RV(refused) names the options to give.
   - Keeps the definition of a healthy namespace as its baseline.
-  - Before each write the whole store is copied, and the host is looked at again; what no longer is as it was is left
-    alone. After it the registry says whether it was done.
+  - Before each write the whole store is copied, and the host is looked at again. What is no longer as it was is left
+    alone. After the write the registry says whether it was done.
   - Nothing is done where the registry and the running service disagree, a part of the host could not be read, or the
     build of Windows is not known.
 options:
@@ -44,7 +44,9 @@ options:
     description: Its description. When it is not given, it is kept, or none.
     type: str
   save_baseline:
-    description: Whether the definition of a healthy namespace is kept on the head node.
+    description:
+      - Whether the definition of a healthy namespace is kept on the head node.
+      - Before a namespace is removed to be made again, its definition is kept in any case.
     type: bool
     default: true
   force:

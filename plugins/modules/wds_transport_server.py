@@ -14,7 +14,7 @@ description:
   - Does the published workaround when it is asked to. It removes WDS, reboots, installs WDS-Transport, reboots, and
     brings the namespaces back from their baselines.
   - The workaround keeps its place in the registry of the head node, so a run that was cut off, also during a reboot,
-    is continued by the next.
+    is continued by the next. To begin anew instead, delete the key C(HKLM\SOFTWARE\imaging.multicast\Reinstall).
 options:
   name:
     description:
