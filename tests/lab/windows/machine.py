@@ -170,7 +170,9 @@ class Machine:
     - ``install_start``: WDSServer's start type after an installation of the role.
     - ``wizard``: another wizard holds the feature store. ``progress_noise``: CLIXML progress on PowerShell's stderr.
     - ``limited_users``: users without administrative rights. ``never_returns``: the next reboot does not end.
-    - ``fails_once``: content providers that cannot be loaded at WDSServer's next start.
+    - ``fails_once``: content providers that cannot be loaded at WDSServer's next start. ``taken``: namespaces that
+      something else registers at each start before the store is read. ``start_error``: system error of ``net start``
+      (1053), 0 for none.
     """
 
     def __init__(
@@ -230,6 +232,8 @@ class Machine:
         self.limited_users: set[str] = set()
         self.never_returns = False
         self.fails_once: set[str] = set()
+        self.taken: set[str] = set()
+        self.start_error = 0
         # What HPC registers when it finds the role new: name, provider, configuration.
         self.hpc_namespace: tuple[str, str, str] | None = None
         self._now = now
@@ -417,7 +421,8 @@ class Machine:
             self._tick()
 
     def _automatic(self) -> list[Service]:
-        return [service for service in self.services.values() if self.start_type(service.name) == AUTO]
+        stuck = "WDSServer" if self.start_error else ""
+        return [s for s in self.services.values() if self.start_type(s.name) == AUTO and s.name != stuck]
 
     def _start_automatic(self) -> None:
         for service in self._automatic():
@@ -517,8 +522,9 @@ class Machine:
                 self.log("WDSMC", 771, 2, [key.name, "0x80070057"])
             elif self._late(key):
                 self.log("WDSMC", 768, 2, [key.name])
-            elif key.name.lower() in self.live:
+            elif key.name.lower() in {name.lower() for name in self.taken}:
                 self.log("WDSMC", 770, 2, [key.name])
+                self.live[key.name.lower()] = live
             elif self._opens(live):
                 self.live[key.name.lower()] = live
                 continue

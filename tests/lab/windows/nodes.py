@@ -259,6 +259,12 @@ def service_disabled(machine: Machine) -> None:
     machine.registry.set(f"{SERVICES}\\WDSServer", "Start", "REG_DWORD", DISABLED)
 
 
+def service_cannot_start(machine: Machine, error: int = 1053) -> None:
+    """WDSServer does not run, and a start fails: wds.service.stopped."""
+    machine.stop("WDSServer")
+    machine.start_error = error
+
+
 def service_manual(machine: Machine) -> None:
     """WDSServer runs, but will not start by itself at the next boot."""
     machine.registry.set(f"{SERVICES}\\WDSServer", "Start", "REG_DWORD", DEMAND)
@@ -442,6 +448,7 @@ _FAULTS: Mapping[str, Fault] = {
     "service-stopped": service_stopped,
     "service-disabled": service_disabled,
     "service-manual": service_manual,
+    "service-cannot-start": service_cannot_start,
     "role-absent": role_absent,
     "role-absent-on-purpose": role_absent_on_purpose,
     "inconsistent": inconsistent,

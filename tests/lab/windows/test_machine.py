@@ -134,6 +134,15 @@ def test_a_start_deletes_a_scheduled_namespace_whose_time_has_passed(years: int,
     assert CCP.lower() in machine.live
 
 
+def test_a_start_deletes_a_namespace_whose_name_is_taken() -> None:
+    machine = head()
+    machine.taken.add(CCP)
+    restart(machine)
+    assert events(machine)[-1] == ("WDSMC", 770)
+    assert machine.registry.key(STORE) is None
+    assert CCP.lower() in machine.live
+
+
 @pytest.mark.parametrize("value", ["Type", "ContentProvider", "Configuration"])
 def test_a_start_deletes_a_namespace_that_is_not_complete(value: str) -> None:
     machine = head()

@@ -226,6 +226,12 @@ def test_net_starts_once_and_not_what_is_disabled(language: str) -> None:
     assert (out, code) == ("", 2)
     assert "1058" in err
     assert "2185" in run(machine, "net.exe start Nothing")[1]
+    nodes.break_(machine, "service-cannot-start")
+    assert run(machine, "sc.exe config WDSServer start= auto")[2] == 0
+    out, err, code = run(machine, "net.exe start WDSServer")
+    assert (out, code) == ("", 2)
+    assert "1053" in err
+    assert not machine.running("WDSServer")
     assert not machine.refused
 
 

@@ -84,6 +84,9 @@ def net(call: Call) -> Output:
         return call.err(call.say("net.already"), 2)
     if machine.start_type(service.name) == DISABLED:
         return call.err(call.say("net.system", code=1058, text=call.say("system.1058")), 2)
+    if machine.start_error and service.name == "WDSServer":
+        text = call.say(f"system.{machine.start_error}")
+        return call.err(call.say("net.system", code=machine.start_error, text=text), 2)
     machine.wrote(f"service {service.name} start")
     machine.start(service.name)
     return call.out(call.say("net.starting", display=display) + call.say("net.started", display=display))

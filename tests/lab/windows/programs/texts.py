@@ -56,6 +56,12 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "fr": "Accès refusé.",
         "ja": "アクセスが拒否されました。",
     },
+    "system.1053": {
+        "en": "The service did not respond to the start or control request in a timely fashion.",
+        "de": "Der Dienst antwortete nicht rechtzeitig auf die Start- oder Steuerungsanforderung.",
+        "fr": "Le service n'a pas répondu assez vite à la demande de lancement ou de contrôle.",
+        "ja": "そのサービスは指定時間内に開始要求または制御要求に応答しませんでした。",
+    },
     "system.1058": {
         "en": "The service cannot be started, either because it is disabled or because it has no enabled devices"
         " associated with it.",
