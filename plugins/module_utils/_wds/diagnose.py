@@ -67,10 +67,11 @@ def diagnose(snapshot: Snapshot, wish: Wish) -> Tuple[Finding, ...]:
     found = server_findings(snapshot, wish)
     if snapshot.service.installed:
         found += namespace_findings(snapshot, wish)
-    found += event_findings(snapshot, wish) + deployment_findings(snapshot, wish)
     found = [_with_causes(snapshot, each) for each in found]
-    found = _within_sight(snapshot, found)
-    found = [_plain(each) for each in _within_reach(snapshot, found)]
+    found = _within_reach(snapshot, _within_sight(snapshot, found))
+    curable = _curable(snapshot, wish, found)
+    found += event_findings(snapshot, wish, curable) + deployment_findings(snapshot, wish, curable)
+    found = [_plain(each) for each in found]
     order = list(CATALOGUE)
     return tuple(sorted(found, key=lambda each: (SEVERITIES.index(each.severity), order.index(each.id))))
 

@@ -4,10 +4,12 @@
 
 """Diagnose: what events and deployment logs tell. Pure.
 
-Both are history. It counts while it can matter: while the namespace it is about is not healthy.
+Both are history. It counts while it can matter: while the namespace it is about is not healthy. So what brings that
+namespace back ends it as well, and ``curable`` says which namespaces can be brought back, by :func:`registry.fold` of
+their names, each with the consent variable that takes (or None).
 """
 
-from typing import Dict, List, Set, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Set, Tuple
 
 from .._findings import CATALOGUE, ERROR, INFO, Finding, finding
 from .diagnose_namespaces import Wish, clip, expected_names, healthy, listed
@@ -26,16 +28,17 @@ _EVIDENCE = 5
 _NODES = 20
 
 
-def event_findings(snapshot: Snapshot, wish: Wish) -> List[Finding]:
+Curable = Mapping[str, Optional[str]]
+
+
+def event_findings(snapshot: Snapshot, wish: Wish, curable: Curable) -> List[Finding]:
     """A finding for each kind of event, apart for those that can matter still and those that are over."""
-    kinds: Dict[Tuple[int, str], List[Event]] = {}
+    kinds: Dict[Tuple[int, bool, bool, Optional[str]], List[Event]] = {}
     for event in snapshot.events:
-        name = "wds.event.%d" % event.id
-        if name in CATALOGUE and event.id in SOURCES.get(event.source, ()):
-            severity = CATALOGUE[name].severity if _matters(snapshot, wish, event) else INFO
-            kinds.setdefault((event.id, severity), []).append(event)
+        if "wds.event.%d" % event.id in CATALOGUE and event.id in SOURCES.get(event.source, ()):
+            kinds.setdefault((event.id, *_outlook(snapshot, wish, event, curable)), []).append(event)
     found = []
-    for (number, severity), events in kinds.items():
+    for (number, over, repairable, gate), events in kinds.items():
         entry = CATALOGUE["wds.event.%d" % number]
         source = events[0].source
         evidence = [_line(event) for event in events[:_EVIDENCE]]
@@ -45,11 +48,21 @@ def event_findings(snapshot: Snapshot, wish: Wish) -> List[Finding]:
             entry.meaning,
             "once" if len(events) == 1 else "%d times" % len(events),
             events[0].time or "an unknown time",
-            "; it is over" if severity == INFO else "",
+            "; it is over" if over else "",
         )
-        subject = "%s %d" % (source, number)
-        found.append(finding("wds.event.%d" % number, subject, summary, evidence, severity=severity))
+        changes = _changes("wds.event.%d" % number, over, repairable, gate)
+        found.append(finding("wds.event.%d" % number, "%s %d" % (source, number), summary, evidence, **changes))
     return found
+
+
+def _changes(name: str, over: bool, repairable: bool, gate: Optional[str]) -> Dict[str, Any]:
+    """What differs from the catalogue for history that is over, or that a repair ends."""
+    if over:
+        return {"severity": INFO}
+    if repairable:
+        repair = "%s It is over once the namespace is served again." % CATALOGUE[name].repair
+        return {"repairable": True, "gate": gate, "repair": repair}
+    return {}
 
 
 def _line(event: Event) -> str:
@@ -57,40 +70,51 @@ def _line(event: Event) -> str:
     return "%s %d at %s (record %d)%s" % (event.source, event.id, event.time, event.record, texts and ": " + texts)
 
 
-def _matters(snapshot: Snapshot, wish: Wish, event: Event) -> bool:
+def _outlook(snapshot: Snapshot, wish: Wish, event: Event, curable: Curable) -> Tuple[bool, bool, Optional[str]]:
+    """Whether an event is over; else whether a repair ends it, and the consent which that takes."""
     if event.id in ADDRESS_EVENTS:
-        return not any(
+        restarted = any(
             other.source == event.source and other.id == START_EVENT and other.record > event.record
             for other in snapshot.events
         )
+        return restarted, False, None
     expected = expected_names(snapshot, wish)
     known: Set[str] = set()
     for names in (expected, *([each.name for each in part] for part in (snapshot.store, snapshot.baseline))):
         known.update(fold(name) for name in names)
     known.update(fold(each.name) for each in snapshot.live.namespaces)
     named = [text for text in event.data if fold(text) in known]
-    return not all(healthy(snapshot, name) for name in named or expected) if named or expected else True
+    return _of(snapshot, named or expected, curable)
 
 
-def deployment_findings(snapshot: Snapshot, wish: Wish) -> List[Finding]:
+def _of(snapshot: Snapshot, names: Sequence[str], curable: Curable) -> Tuple[bool, bool, Optional[str]]:
+    """As :func:`_outlook`, of what is about these namespaces."""
+    ill = [fold(name) for name in names if not healthy(snapshot, name)]
+    if not ill:
+        return bool(names), False, None
+    if any(name not in curable for name in ill):
+        return False, False, None
+    return False, True, next((curable[name] for name in ill if curable[name]), None)
+
+
+def deployment_findings(snapshot: Snapshot, wish: Wish, curable: Curable) -> List[Finding]:
     """What the newest deployment of each compute node tells."""
     deployments = snapshot.deployments or ()
     blank = [each for each in deployments if each.namespace == ""]
     # Without a CcpImg line nothing says that multicast was tried.
     failed = [each for each in deployments if _failed(each)]
-    expected = expected_names(snapshot, wish)
-    there = bool(expected) and all(healthy(snapshot, name) for name in expected)
+    there, repairable, gate = _of(snapshot, expected_names(snapshot, wish), curable)
     found = []
     if blank:
-        changes = {"severity": INFO} if there else {}
+        changes = _changes("hpc.deployment.blank_namespace", there, repairable, gate)
         summary = "The newest deployment of %s was told a blank namespace%s." % (_nodes(blank), _since(there))
         found.append(finding("hpc.deployment.blank_namespace", "deployment logs", summary, _lines(blank), **changes))
-    for each, over in (
-        ([one for one in failed if one.namespace], False),
-        ([o for o in failed if not o.namespace], there),
+    for each, over, ends in (
+        ([one for one in failed if one.namespace], False, False),
+        ([o for o in failed if not o.namespace], there, repairable),
     ):
         if each:
-            changes = {"severity": INFO} if over else {}
+            changes = _changes("hpc.deployment.unicast_fallback", over, ends, gate)
             summary = "Multicast failed in the newest deployment of %s%s." % (_nodes(each), _since(over))
             found.append(
                 finding("hpc.deployment.unicast_fallback", "deployment logs", summary, _lines(each), **changes)

@@ -512,7 +512,7 @@ def test_every_documented_event_is_a_finding_while_it_matters(node, source, numb
     node.events = [head_node.event_text(number, [NAME, "0xC1100104"], source, 77)]
     each = one(found(node), "wds.event.%d" % number)
     assert each.severity == _findings.CATALOGUE[each.id].severity != "info"
-    assert not each.repairable
+    assert each.repairable == (number not in (514, 515))
     assert "%s %d at 2026-11-20T10:11:12Z (record 77): %s; 0xC1100104" % (source, number, NAME) in each.evidence
 
 
@@ -526,6 +526,34 @@ def test_other_events_are_none(node, source, number):
 def test_an_event_is_over_when_its_namespace_is_healthy(node, number):
     node.events = [head_node.event_text(number, [NAME.lower()])]
     assert ids(found(node)) == [("wds.event.%d" % number, "info")]
+
+
+def stopped(node):
+    node.state = 1
+    node.live = head_node.live_text([])
+
+
+@pytest.mark.parametrize(
+    ("broken", "cured"),
+    [
+        (lambda node: without(True, node), (True, None)),
+        (lambda node: without(False, node), (True, GATE)),
+        (stopped, (True, None)),
+        (lambda node: setattr(node, "build", "6003") or without(True, node), (False, None)),
+    ],
+    ids=["missing-with-baseline", "missing-without", "service-stopped", "unknown-build"],
+)
+def test_what_ends_the_namespaces_trouble_ends_its_events_and_deployments(node, broken, cured):
+    broken(node)
+    node.events = [head_node.event_text(771, [NAME])]
+    node.logs = "files 2\n" + log(BLANK + COPY) + log(TOLD + COPY, "NODE02")
+    findings = found(node, NOTHING, "always")
+    event, blank = one(findings, "wds.event.771"), one(findings, "hpc.deployment.blank_namespace")
+    assert [(each.repairable, each.gate) for each in (event, blank)] == [cured, cured]
+    assert ("over once" in event.repair) == cured[0]
+    failed = [each.repairable for each in findings if each.id == "hpc.deployment.unicast_fallback"]
+    # A node that was told a namespace and fell back has another trouble.
+    assert sorted(failed) == [False, cured[0]]
 
 
 def test_an_event_of_another_namespace_matters_while_that_is_not_healthy(node):
@@ -562,7 +590,7 @@ def test_a_blank_namespace_in_the_newest_deployments(node):
     node.logs = "files 2\n" + log(BLANK + COPY) + log(TOLD, "NODE02")
     findings = found(node, Wish(), "always")
     blank = one(findings, "hpc.deployment.blank_namespace")
-    assert (blank.severity, blank.repairable) == ("warning", False)
+    assert (blank.severity, blank.repairable, blank.gate) == ("warning", True, None)
     line = blank.evidence[0]
     for words in ("NODE01", "2026-11-20T15:30:00Z", "Images\\base.wim", 'namespace:""', "robocopy", LOGS):
         assert words in line
