@@ -114,8 +114,8 @@ def test_up_status_ssh_and_down_leave_nothing(own: Callable[[str], Lab]) -> None
     kinds = {trace.partition(" ")[0] for trace in _traces(lab, inside)}
     assert kinds == {"mount", "namespace", "cgroup", "process", "folder"}
     status = _command(lab, "status").splitlines()
-    assert status[0].split() == ["HOST", "KIND", "SUITE", "ADDRESS", "STATE", "SSH"]
-    assert status[1].split() == ["nas1", "nas", "bookworm", "10.99.3.1", "running", "yes"]
+    assert status[0].split() == ["HOST", "KIND", "SUITE", "ADDRESS", "STATE", "LOGIN"]
+    assert status[1].split() == ["nas1", "nas", "bookworm", "10.99.3.1", "running", "ssh"]
     assert status[2].split()[0] == "client1"
     # No warning on the way in: ssh's own messages would be in the output too.
     assert _command(lab, "ssh", "nas1", "hostname") == "nas1\n"

@@ -32,4 +32,4 @@ def test_a_run_that_broke_off_is_told():
 
 
 def test_the_fleet_ends_as_promised():
-    assert sorted(FIRST.values()) == ["healthy", "needs_person", *["repaired"] * 4]
+    assert sorted(FIRST.values()) == ["healthy", "needs_person", *["repaired"] * 6]
