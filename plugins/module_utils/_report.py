@@ -57,7 +57,11 @@ Step = Mapping[str, Any]
 
 
 class Host(NamedTuple):
-    """What a run says about one host: one entry of ``report.json``, and its name."""
+    """What a run says about one host: one entry of ``report.json``, and its name.
+
+    ``baseline`` holds the saved definitions of a head node's namespaces: from the report, one that is lost altogether
+    can be rebuilt.
+    """
 
     name: str
     platform: str
@@ -65,6 +69,7 @@ class Host(NamedTuple):
     before: Tuple[Finding, ...]
     after: Tuple[Finding, ...]
     steps: Tuple[Step, ...]
+    baseline: Tuple[Mapping[str, Any], ...] = ()
 
 
 class Guard(NamedTuple):
@@ -185,7 +190,9 @@ def host(
     after = tuple(verified.get("findings", before))
     mode = (CHECKED if check_mode else ACTED) if repair else LOOKED
     unreachable = any(task["result"].get("unreachable") for task in tasks)
-    return Host(name, platform, outcome(mode, before, after, steps, gates, unreachable), before, after, tuple(steps))
+    became = outcome(mode, before, after, steps, gates, unreachable)
+    baseline = tuple(verified.get("baseline", result.get("baseline", ())))
+    return Host(name, platform, became, before, after, tuple(steps), baseline)
 
 
 def _steps_of(task: Mapping[str, Any], check_mode: bool) -> List[Step]:
@@ -243,6 +250,7 @@ def document(hosts: Sequence[Host], generated: str) -> Dict[str, Any]:
                 "before": list(each.before),
                 "after": list(each.after),
                 "steps": list(each.steps),
+                **({"baseline": list(each.baseline)} if each.baseline else {}),
             }
             for each in hosts
         },

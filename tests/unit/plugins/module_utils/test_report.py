@@ -334,6 +334,17 @@ def test_document_has_exactly_the_shape_of_the_contract():
     }
 
 
+def test_the_baseline_of_a_head_node_is_in_the_report():
+    saved = {"name": "HN1-CCP", "content_provider": "WDS", "configuration": "C:\\Images"}
+    seen = {"findings": [], "baseline": []}
+    looked = _report.host("hn1", "wds", seen, False, ())
+    assert "baseline" not in _report.document([looked], "now")["hosts"]["hn1"]
+    # It was saved by this run: what counts is the look afterwards.
+    kept = {**seen, "repair": {"tasks": [], "refused": "", "verified": {"findings": [], "baseline": [saved]}}}
+    acted = _report.host("hn1", "wds", kept, False, ())
+    assert _report.document([acted], "now")["hosts"]["hn1"]["baseline"] == [saved]
+
+
 def test_table():
     assert _report.table(HOSTS) == [
         ("host | outcome        | findings                                         | steps", ""),
