@@ -10,7 +10,7 @@ from .._findings import INFO, WARNING, Finding, finding
 from . import builds
 from .diagnose_namespaces import Wish, described, expected_names, find, listed, running, unregistrable
 from .services import DEMAND, DISABLED, RUNNING, START_PENDING, STOPPED
-from .snapshot import Snapshot
+from .snapshot import Snapshot, unread_parts
 from .sockets import PORTS
 from .store import NAMESPACES, PARAMETERS, REINSTALL, STORE
 
@@ -53,6 +53,10 @@ def _host(snapshot: Snapshot) -> str:
 def _view(snapshot: Snapshot) -> List[Finding]:
     if not snapshot.unread:
         return []
+    if unread_parts(snapshot) == {"deployments"}:
+        # They tell of the past: nothing that is wrong now, and no repair, rests on them.
+        summary = "The deployment logs of this head node could not be read, or not all of them."
+        return [finding("wds.view.unread", _host(snapshot), summary, snapshot.unread, severity=INFO)]
     summary = "Parts of this head node could not be read; what rests on them is neither found nor repaired."
     return [finding("wds.view.unread", _host(snapshot), summary, snapshot.unread)]
 

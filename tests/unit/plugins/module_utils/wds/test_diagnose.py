@@ -612,6 +612,14 @@ def test_multicast_that_failed_with_a_namespace_is_no_history(node, text):
     assert ids(findings) == [("hpc.deployment.unicast_fallback", "warning")]
 
 
+def test_logs_that_could_not_be_read_are_a_remark(node):
+    node.powershell = False
+    assert ids(found(node, NOTHING, "always")) == [("wds.view.unread", "info")]
+    node.changed = {"udp": Answer(1, "?")}
+    node.changed["dns"] = Answer(5, "")
+    assert ("wds.view.unread", "warning") in ids(found(node, NOTHING, "always"))
+
+
 def test_healthy_deployments_are_no_finding(node):
     node.logs = "files 1\n" + log(TOLD + "9:Multicast Failed with Exit Code 0")
     assert found(node, Wish(), "always") == ()
