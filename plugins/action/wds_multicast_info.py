@@ -19,6 +19,10 @@ class ActionModule(ActionBase):
         _unused, options = self.validate_argument_spec(
             {
                 "name": {"type": "str"},
+                "content_provider": {"type": "str"},
+                "configuration": {"type": "str"},
+                "friendly_name": {"type": "str"},
+                "description": {"type": "str"},
                 "deployment_logs": {"type": "list", "elements": "str", "default": []},
                 "since": {"type": "int", "default": 7},
                 "deployments": {"type": "str", "choices": ["auto", "always", "never"], "default": "auto"},

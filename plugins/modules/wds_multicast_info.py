@@ -16,6 +16,18 @@ options:
   name:
     description: Name of the namespace that must be there. When it is not given, it is the computer's name with V(-CCP).
     type: str
+  content_provider:
+    description: The content provider it must have. Nothing is compared when it is not given.
+    type: str
+  configuration:
+    description: The configuration string it must have. Nothing is compared when it is not given.
+    type: str
+  friendly_name:
+    description: The name for people it must have. Nothing is compared when it is not given.
+    type: str
+  description:
+    description: The description it must have. Nothing is compared when it is not given.
+    type: str
   deployment_logs:
     description:
       - Folders of deployment logs on the head node, with one folder for each compute node in them.

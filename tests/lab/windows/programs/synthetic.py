@@ -19,6 +19,10 @@ class Synthetic(NamedTuple):
 _TRANSLATED = "The English form is known (facts/windows.md section 3); the other languages are invented. "
 
 SYNTHETIC: Mapping[str, Synthetic] = {
+    "texts.translations": Synthetic(
+        "The German, French and Japanese forms in texts.py were not compared with a Windows of that language. What they "
+        "are there for is to differ from the English ones."
+    ),
     "wdsutil.error": Synthetic(
         _TRANSLATED + "That wdsutil writes it to standard output is an assumption too.",
         {

@@ -1,7 +1,7 @@
 """Texts of the stock programs as public sources show them, per language.
 
-English comes from Microsoft's documentation and from outputs that people posted; German, French and Japanese from the
-same messages of Windows' message tables (system errors) or posted outputs. What is not known to be so is in synthetic.
+English comes from Microsoft's documentation and from outputs that people posted. How sure the other languages are, and
+what is known in none, stands in synthetic.py.
 """
 
 from collections.abc import Mapping
