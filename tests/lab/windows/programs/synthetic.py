@@ -20,8 +20,8 @@ _TRANSLATED = "The English form is known (facts/windows.md section 3); the other
 
 SYNTHETIC: Mapping[str, Synthetic] = {
     "texts.translations": Synthetic(
-        "The German, French and Japanese forms in texts.py were not compared with a Windows of that language. What they "
-        "are there for is to differ from the English ones."
+        "The German, French and Japanese forms in texts.py were not compared with a Windows of that language. They are "
+        "there to differ from the English ones."
     ),
     "wdsutil.error": Synthetic(
         _TRANSLATED + "That wdsutil writes it to standard output is an assumption too.",
