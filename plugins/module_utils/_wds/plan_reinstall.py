@@ -88,11 +88,14 @@ def _first(snapshot: Snapshot) -> str:
 def _continued(snapshot: Snapshot) -> Optional[str]:
     """The stage an interrupted run goes on with; None when the host holds no known one.
 
-    A stage that waits for a reboot is over once the host has booted since.
+    A stage that waits for a reboot is over once the host has booted since. Nothing is installed while Windows waits for
+    a reboot, which also an installation leaves behind whose answer was lost: then that reboot comes first.
     """
     place = snapshot.place
     if place is None or place.stage not in STAGES:
         return None
+    if place.stage == INSTALL and snapshot.server.reboot_pending:
+        return REMOVED
     booted = not boot.same(place.boot, snapshot.server.boot)
     return STAGES[STAGES.index(place.stage) + 1] if place.stage in REBOOTS and booted else place.stage
 
