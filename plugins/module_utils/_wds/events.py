@@ -5,8 +5,8 @@
 """Reader: events of WDSMC and wdscpmsg, as ``wevtutil.exe qe ... /f:xml`` prints them (facts/windows.md section 5)."""
 
 import re
-import xml.etree.ElementTree as ElementTree
 from typing import Iterator, List, Match, NamedTuple, Optional, Tuple
+from xml.etree import ElementTree
 
 #: Whose events are read.
 SOURCES = ("WDSMC", "wdscpmsg")

@@ -81,11 +81,14 @@ class Head:
         return self._output(framed(text, self.answers))
 
     def _output(self, text):
-        fault = self.faults.pop(0) if self.faults else None
-        if isinstance(fault, Exception):
-            raise fault
         output = text.encode("utf-8")
-        return fault(output) if fault else output
+        faults = self.faults[:1]
+        del self.faults[:1]
+        for fault in faults:
+            if isinstance(fault, Exception):
+                raise fault
+            output = fault(output) if fault else output
+        return output
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ def test_the_identity_is_read_from_either_way(answers, expected):
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "same"),
+    ("left", "right", "same"),
     [
         (WINTER, WINTER, True),
         (WINTER, "20261122011500.500000+120", True),  # the same moment, told in summer time
@@ -46,12 +46,12 @@ def test_the_identity_is_read_from_either_way(answers, expected):
         (WINTER, "", False),
     ],
 )
-def test_one_boot_is_one_moment(one, other, same):
-    assert boot.same(one, other) is same
-    assert boot.same(other, one) is same
+def test_one_boot_is_one_moment(left, right, same):
+    assert boot.same(left, right) is same
+    assert boot.same(right, left) is same
 
 
 @given(st.text(), st.text())
-def test_any_text_can_be_compared(one, other):
-    assert boot.same(one, one)
-    assert boot.same(one, other) == boot.same(other, one)
+def test_any_text_can_be_compared(left, right):
+    assert boot.same(left, left)
+    assert boot.same(left, right) == boot.same(right, left)

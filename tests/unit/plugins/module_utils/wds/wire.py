@@ -198,10 +198,13 @@ class Host(Runner):
         self.forgotten += 1
 
     def _answered(self, output):
-        fault = self.faults.pop(0) if self.faults else None
-        if isinstance(fault, Exception):
-            raise fault
-        return fault(output) if fault else output
+        faults = self.faults[:1]
+        del self.faults[:1]
+        for fault in faults:
+            if isinstance(fault, Exception):
+                raise fault
+            output = fault(output) if fault else output
+        return output
 
 
 def lost():
