@@ -39,9 +39,13 @@ class HeadNodes:
         """Write the inventory."""
         self.site = Site(self._folder, addresses, self._variables)
 
-    def module(self, host: str, name: str, *options: str, check: bool = True, **arguments: Any) -> dict[str, Any]:
+    def module(self, host: str, name: str, /, *options: str, check: bool = True, **arguments: Any) -> dict[str, Any]:
         """The result of a module of the collection (see tests.lab.controller.module); ``options`` go to ansible."""
         return controller.module(self.site, Named(host), name, *options, arguments=arguments, check=check)
+
+    def start(self, host: str, name: str, /, *options: str, **arguments: Any) -> controller.Started:
+        """Start a module of the collection; ``options`` go to ansible."""
+        return controller.start(self.site, Named(host), name, *options, arguments=arguments)
 
     def playbook(self, name: str, *options: str, hosts: tuple[str, ...] = (), **variables: Any) -> controller.Run:
         """Run a playbook of the collection on ``hosts``, by default all; ``options`` go to ansible-playbook."""
