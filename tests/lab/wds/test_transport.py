@@ -5,9 +5,8 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
-
-import pytest
 
 from tests.lab.controller import CHECKOUT, finding_ids, start
 from tests.lab.wds.conftest import HeadNodes, Heads
@@ -20,6 +19,7 @@ SERVER = "wds_transport_server"
 REINSTALL: Mapping[str, Any] = {"state": "reinstalled", "allow_reboot": True}
 PLACE = OWN + "\\Reinstall"
 GATES = ("wds_multicast_allow_reinstall", "wds_multicast_allow_reboot")
+ALL_BROKEN: Mapping[str, Any] = {"multicast_max_broken_percent": 100}
 NOTHING = {"recreation": "nothing"}
 REMOVE, REBOOT, INSTALL, CREATE = "feature.remove", "host.reboot", "feature.install", "namespace.create"
 RESTORE = "transport.restore"
@@ -52,6 +52,17 @@ def in_order(fleet: HeadNodes, name: str) -> bool:
         and machine.live[namespace.lower()].registered
         and machine.registry.key(PLACE) is None
     )
+
+
+def kill(process: "subprocess.Popen[bytes]") -> None:
+    """End a run at once, with its workers, which are in sessions of their own."""
+    ended = [process.pid]
+    for pid in ended:
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            ended += [int(child) for child in (task / "children").read_text(encoding="ascii").split()]
+    for pid in ended:
+        os.kill(pid, signal.SIGKILL)
+    process.wait()
 
 
 def wait(until: Callable[[], bool], timeout: float = 30.0) -> None:
@@ -165,40 +176,100 @@ def test_the_reinstall_on_every_kind_of_build_and_from_every_place(heads: Heads)
     assert fleet.machines["deployment"].features == {"WDS", "WDS-Transport"}
 
 
-@pytest.mark.parametrize("build", [6002, 17763])
-def test_a_run_that_is_killed_or_loses_the_host_is_continued(heads: Heads, build: int) -> None:
-    one = {"build": build, "baseline": True, "faults": ["missing-provider"]}
-    fleet = heads({"killed": {**one, "settings": {"boot_seconds": 2.0}}, "lost": one})
+def test_a_run_that_is_killed_or_loses_the_host_is_continued(heads: Heads) -> None:
+    one = {"baseline": True, "faults": ["missing-provider"]}
+    fleet = heads(
+        {
+            "killed": {**one, "settings": {"boot_seconds": 2.0}},
+            "lost6002": {**one, "build": 6002},
+            "lost17763": one,
+        }
+    )
     killed = fleet.machines["killed"]
 
-    environment = {**os.environ, "ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg")}
-    argv = ["ansible", "-i", str(fleet.site.inventory), "killed", "-m", f"imaging.multicast.{SERVER}"]
-    options = ["-a", '{"state": "reinstalled", "allow_reboot": true}']
+    ansible = [f"{CHECKOUT}/.venv/bin/ansible", "-i", str(fleet.site.inventory), "-m", f"imaging.multicast.{SERVER}"]
     process = subprocess.Popen(
-        fleet.site.command([f"{CHECKOUT}/.venv/bin/{argv[0]}", *argv[1:], *options]), cwd=CHECKOUT, env=environment,
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        fleet.site.command([*ansible, "killed", "-a", '{"state": "reinstalled", "allow_reboot": true}']),
+        cwd=CHECKOUT, env={**os.environ, "ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg")}, start_new_session=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
+    # The answer to the installation never arrives; Ansible's own plugin warns of the shell that it could not close.
+    fleet.nodes["lost6002"].lose("after", contains="'-install'")
+    fleet.nodes["lost17763"].lose("after", contains="Install-WindowsFeature")
+    broken = start(fleet.site, Named("lost6002:lost17763"), SERVER, arguments=REINSTALL)
     wait(lambda: killed.boots == 1)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    kill(process)
     assert killed.registry.value(PLACE, "Stage") == "removed"
-
-    # The answer to the installation never arrives.
-    fleet.nodes["lost"].lose("after", contains="'-install'" if build == 6002 else "Install-WindowsFeature")
-    # Ansible's own plugin warns of the shell that it could not close.
-    said = start(fleet.site, Named("lost"), SERVER, arguments=REINSTALL).text()
-    assert "lost | FAILED! => " in said
-    assert "(stage install): run again to go on there" in said
-    assert fleet.machines["lost"].boots == 1
-    wait(killed.accepts)
+    said = broken.text()
+    assert said.count("(stage install): run again to go on there") == 2
+    for name in ("lost6002", "lost17763"):
+        assert f"{name} | FAILED! => " in said
+        assert fleet.machines[name].boots == 1
+    wait(fleet.nodes["killed"].accepts)
 
     results = modules(fleet, SERVER, **REINSTALL)
     for name, machine in fleet.machines.items():
         assert not results[name]["_failed"], results[name]["msg"]
         # An installation whose answer was lost waits for a reboot of its own on the old builds.
-        assert machine.boots == (3 if (name, build) == ("lost", 6002) else 2), results[name]
+        assert machine.boots == (3 if name == "lost6002" else 2), results[name]
         assert in_order(fleet, name)
         assert machine.registry.key(f"{BASELINES}\\{nodes.expected_name(machine)}") is not None
-    # Shells that the killed run left open went down with the host.
-    again = modules(fleet, SERVER, **REINSTALL)
-    assert not any(result["changed"] for result in again.values())
+
+
+def test_the_role_reinstalls_with_both_consents_and_one_host_at_a_time(heads: Heads) -> None:
+    absent = {"faults": ["role-absent"], "settings": NOTHING}
+    fleet = heads({"hn1": absent, "hn2": absent, "hn3": {**absent, "build": 7601}})
+    allow: Mapping[str, Any] = {**dict.fromkeys(GATES, True), **ALL_BROKEN}
+
+    # Each closed gate is named: the first by the finding, the second by what it stops.
+    neither = fleet.playbook("repair-multicast", "--check", **ALL_BROKEN)
+    assert f"    set:    {GATES[0]}: true" in neither.output
+    only = fleet.playbook("repair-multicast", **{**allow, GATES[1]: False})
+    for name, machine in fleet.machines.items():
+        assert neither.outcome(name) == only.outcome(name) == "needs_person", only.explain(name)
+        (step,) = only.steps(name)
+        assert step["outcome"] == "blocked"
+        assert f"set allow_reboot ({GATES[1]}) to true" in step["detail"]
+        assert machine.writes == []
+
+    planned = fleet.playbook("repair-multicast", "--check", **allow)
+    assert [planned.outcome(name) for name in fleet.machines] == ["would_repair"] * 3, planned.explain("hn1")
+    assert [machine.writes for machine in fleet.machines.values()] == [[], [], []]
+
+    done = fleet.playbook("repair-multicast", **allow)
+    assert done.code == 0, done.output[-6000:]
+    for name, machine in fleet.machines.items():
+        assert done.outcome(name) == "repaired", done.explain(name)
+        assert machine.boots == 1
+        assert in_order(fleet, name)
+    # wds_multicast_reboot_throttle is 1: no head node begins while another one is at it.
+    told = [line.partition(" ")[0] for line in done.output.splitlines() if " (winrm): " in line]
+    begun = list(dict.fromkeys(told))
+    assert sorted(begun) == sorted(fleet.machines)
+    assert told == sorted(told, key=begun.index)
+
+
+def test_the_service_is_started_unless_that_would_delete_a_definition(heads: Heads) -> None:
+    fleet = heads(
+        {
+            "stopped": {"faults": ["service-stopped"]},
+            "disabled": {"build": 6002, "powershell": None, "faults": ["service-disabled"]},
+            "manual": {"faults": ["service-manual"]},
+            "damaged": {"faults": ["service-stopped", "contradictory"]},
+            "running": {"baseline": True},
+        }
+    )
+    results = modules(fleet, SERVER)
+    save = "baseline.save"
+    assert steps(results["stopped"]) == [save, "service.start"]
+    assert steps(results["disabled"]) == [save, "service.enable", "service.start"]
+    assert steps(results["manual"]) == ["service.enable"]
+    for name in ("stopped", "disabled", "manual"):
+        assert fleet.machines[name].running("WDSServer")
+        assert fleet.machines[name].start_type("WDSServer") == 2
+        assert nodes.expected_name(fleet.machines[name]).lower() in fleet.machines[name].live
+    assert "DAMAGED-CCP" in results["damaged"]["refused"]
+    for name in ("damaged", "running"):
+        assert not results[name]["changed"]
+        assert fleet.writes(name) == []
+    assert not any(result["changed"] for result in modules(fleet, SERVER).values())
