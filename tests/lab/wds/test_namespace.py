@@ -89,7 +89,7 @@ def test_options_make_correct_and_remove_it(heads: Heads) -> None:
     options = {
         "content_provider": "WDS",
         "configuration": OTHER,
-        "description": 'O\'Neill & "sons" 100%'.replace('"', ""),
+        "description": "O'Neill & sons 100%",
     }
     fleet = heads(
         {
