@@ -533,13 +533,18 @@ def stopped(node):
     node.live = head_node.live_text([])
 
 
+def of_an_unknown_build(node):
+    node.build = "6003"
+    without(True, node)
+
+
 @pytest.mark.parametrize(
     ("broken", "cured"),
     [
         (lambda node: without(True, node), (True, None)),
         (lambda node: without(False, node), (True, GATE)),
         (stopped, (True, None)),
-        (lambda node: setattr(node, "build", "6003") or without(True, node), (False, None)),
+        (of_an_unknown_build, (False, None)),
     ],
     ids=["missing-with-baseline", "missing-without", "service-stopped", "unknown-build"],
 )
