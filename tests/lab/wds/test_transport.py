@@ -95,7 +95,7 @@ def test_the_reinstall_on_every_kind_of_build_and_from_every_place(heads: Heads)
             "wizard6002": {"build": 6002, "faults": [*missing, "wizard-running"]},
             "wizard": {"faults": [*missing, "wizard-running"]},
             "absent": {"faults": missing, "settings": NOTHING},
-            "slow": {"faults": missing, "settings": {"boot_seconds": 8.0}},
+            "slow": {"faults": missing, "settings": {"boot_seconds": 25.0}},
         }
     )
     fleet.machines["removed"].remove_feature("WDS")
@@ -111,7 +111,12 @@ def test_the_reinstall_on_every_kind_of_build_and_from_every_place(heads: Heads)
         assert bool(planned[name]["refused"]) == refused
     assert steps(planned["role"], "planned") == [INSTALL, REBOOT, RESTORE]
 
-    first = modules(fleet, SERVER, **REINSTALL, reboot_timeout=4, namespace_timeout=4)
+    # Only these two have to run into a timeout; the others may take as long as a busy machine makes them.
+    late = {"absent", "slow"}
+    first = {
+        **modules(fleet, SERVER, hosts=set(fleet.machines) - late, **REINSTALL),
+        **modules(fleet, SERVER, hosts=late, **REINSTALL, reboot_timeout=10, namespace_timeout=10),
+    }
     for name, wanted in {
         "r6002": WHOLE,
         "r7601": WHOLE,
@@ -127,7 +132,7 @@ def test_the_reinstall_on_every_kind_of_build_and_from_every_place(heads: Heads)
         assert first[name]["reboots"] == fleet.machines[name].boots == wanted.count(REBOOT)
         assert finding_ids(first[name]) == set(), first[name]["findings"]
         assert in_order(fleet, name), name
-        assert f"{name} (winrm): Reboot after the installation: waiting up to 4 s" in first[name]["_output"]
+        assert f"{name} (winrm): Reboot after the installation: waiting up to 1800 s" in first[name]["_output"]
     assert "r6002 (winrm): Remove the feature WDS: this takes minutes" in first["r6002"]["_output"]
     assert "a reboot is needed (exit code 3010)" in details(first["r6002"])
     assert "nothing was to be changed (exit code 1003)" in details(first["removed"])
@@ -143,13 +148,13 @@ def test_the_reinstall_on_every_kind_of_build_and_from_every_place(heads: Heads)
         assert first[name]["_failed"]
         assert fleet.machines[name].boots == first[name]["reboots"] == boots
         assert any(f"(stage {stage}): run again to go on there" in note for note in first[name]["notes"])
-    assert "after 4 s WDSServer does not serve ABSENT-CCP" in first["absent"]["msg"]
+    assert "after 10 s WDSServer does not serve ABSENT-CCP" in first["absent"]["msg"]
     assert "content_provider and configuration" in first["absent"]["msg"]
     assert first["slow"]["_failed"]
-    assert "did not start anew within 4 s" in first["slow"]["msg"]
+    assert "did not start anew within 10 s" in first["slow"]["msg"]
 
     # What stood in the way is gone: each goes on where it stood, and nothing is done a second time.
-    wait(fleet.machines["slow"].accepts)
+    wait(fleet.machines["slow"].accepts, 60.0)
     fleet.machines["slow"].boot_seconds = 0.3
     fleet.machines["wizard"].wizard = fleet.machines["wizard6002"].wizard = False
     fleet.machines["absent"].recreation = "namespace"
