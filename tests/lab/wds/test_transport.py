@@ -8,12 +8,16 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.lab.controller import CHECKOUT, finding_ids, start
 from tests.lab.wds.conftest import HeadNodes, Heads
 from tests.lab.wds.together import modules
 from tests.lab.windows import nodes
 from tests.lab.windows.machine import BASELINES, NAMESPACES, OWN, Machine
 from tests.lab.windows.site import Named
+
+pytestmark = pytest.mark.usefixtures("breaking")
 
 SERVER = "wds_transport_server"
 REINSTALL: Mapping[str, Any] = {"state": "reinstalled", "allow_reboot": True}
