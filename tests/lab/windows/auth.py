@@ -119,14 +119,13 @@ class Login:
             for domain in ("", ".", self._node):
                 store.write(f"{domain}:{account.user}:{account.password}\n")
             store.flush()
-            before = os.environ.get(_STORE_VARIABLE)
+            before = os.environ.get(_STORE_VARIABLE, "")
             os.environ[_STORE_VARIABLE] = store.name
             try:
                 return context.step(token)
             finally:
-                del os.environ[_STORE_VARIABLE]
-                if before is not None:
-                    os.environ[_STORE_VARIABLE] = before
+                # Emptied, not deleted: a thread that reads the whole environment just then would fail.
+                os.environ[_STORE_VARIABLE] = before
 
     def decrypt(self, content_type: str, body: bytes) -> bytes:
         """The message in an encrypted body. Raises EncryptionError."""

@@ -44,7 +44,9 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the machine's own CA files and proxies, which requests would take."""
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("NO_PROXY", "*")
+    # requests sets the small one for a moment and deletes it unless it was there: clients side by side would trip.
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, "*")
 
 
 @pytest.fixture

@@ -122,6 +122,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.node = self.listener.node
         self.login = Login(self.node.name, self.node.account, lambda: self.node.settings.methods)
 
+    def finish(self) -> None:
+        try:
+            super().finish()
+        finally:
+            # Unsent data of a connection that was reset keeps socketserver from closing the other direction.
+            self.rfile.close()
+
     def log_message(self, format: str, *args: Any) -> None:
         """Nothing: the counts tell it."""
 
