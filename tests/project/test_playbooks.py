@@ -12,7 +12,7 @@ import yaml
 
 from plugins.module_utils._findings import finding
 from plugins.module_utils._steps import Result, Step
-from tests.project.tree import ROOT, environment
+from tests.project.tree import CACHE, ROOT, environment
 
 FOG_MODULES = ("fog_multicast_info", "fog_storage_iface", "fog_multicast_reset", "fog_multicast_service")
 STAND_IN = Path(__file__).with_name("stand_in_fog.py")
@@ -106,7 +106,7 @@ class Fleet:
             ANSIBLE_HOME=str(self.folder / "home"),
             # Ansible writes jobs below the user's home and looks for them below $HOME, which may differ here.
             ANSIBLE_ASYNC_DIR=str(self.folder / "async"),
-            PYTHONDONTWRITEBYTECODE="1",
+            PYTHONPYCACHEPREFIX=str(CACHE / "pycache"),
         )
         command = [PLAYBOOK, "-i", inventory, playbook, *arguments]
         done = subprocess.run(

@@ -5,7 +5,8 @@
 """How property tests run: the machine may be busy with other tests, so time decides nothing.
 
 ``make unit`` tries every property often. ansible-test, which works on a copy below ``ansible_collections``, runs the
-same tests once for each ansible-core and Python; there a few examples tell whether the code runs at all.
+same tests once for each ansible-core and Python; there a few examples tell whether the code runs at all. It would also
+give every test a process of its own, which no test here needs and which takes most of the time.
 """
 
 import os
@@ -16,3 +17,7 @@ settings.register_profile("project", deadline=None, suppress_health_check=[Healt
 settings.register_profile("copy", settings.get_profile("project"), max_examples=15)
 COPY = os.sep + "ansible_collections" + os.sep in os.path.realpath(__file__)
 settings.load_profile("copy" if COPY else "project")
+
+
+def pytest_configure(config):
+    config.pluginmanager.set_blocked("ansible_forked")
