@@ -1,19 +1,21 @@
-"""Every fault, end to end: found, planned without a trace, repaired or left to a person, and quiet the second time.
+"""Every fault, end to end: there, found, planned without a trace, repaired or left to a person, quiet the second time.
 
 The faults go through in rounds, one on each FOG server at a time: a playbook costs the same for one host or four.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import Any, NamedTuple
 
 import pytest
 
 from tests.lab import controller, witness
 from tests.lab.conftest import Boot
-from tests.lab.fog import assert_nothing_refused, reset_host
+from tests.lab.fog import assert_nothing_refused, health, reset_host
+from tests.lab.fog.database import Sql
+from tests.lab.fog.effects import EFFECTS
 from tests.lab.fog.faults import FAULTS, expected
+from tests.lab.fog.laboratory import database_server
 from tests.lab.host import Host
 from tests.lab.lab import Lab
 
@@ -130,9 +132,18 @@ def _go_through(lab: Lab, faults: Mapping[str, str]) -> Seen:
     hosts = [lab.hosts[name] for name in faults]
     wishes = CASES[next(iter(faults.values()))].wishes
 
+    whole: dict[str, object] = {}
+
     def break_(host: Host) -> None:
         reset_host(lab, host)
+        whole[host.name] = health.state(lab, host)
         FAULTS[faults[host.name]](lab, host)
+        EFFECTS[faults[host.name]](host, Sql(database_server(lab, host)))
+
+    def put_back(host: Host) -> None:
+        reset_host(lab, host)
+        assert health.state(lab, host) == whole[host.name], f"{host.name}: not put back as it was"
+        health.assert_serving(host)
 
     _side_by_side(break_, hosts)
 
@@ -150,7 +161,7 @@ def _go_through(lab: Lab, faults: Mapping[str, str]) -> Seen:
     for host in hosts:
         assert_nothing_refused(host)
         assert calm[host.name] == seen.after_again[host.name], f"{host.name}: the second run altered something"
-    _side_by_side(partial(reset_host, lab), hosts)
+    _side_by_side(put_back, hosts)
     return seen
 
 
