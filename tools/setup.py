@@ -68,7 +68,8 @@ def missing_packages(level):
     if not shutil.which("ssh"):
         missing.append("openssh-client")
     if level == "dev":
-        missing += [name for name in ("git", "shellcheck") if not shutil.which(name)]
+        programs = {"git": "git", "shellcheck": "shellcheck", "chromium": "chromium", "chromedriver": "chromium-driver"}
+        missing += [package for program, package in programs.items() if not shutil.which(program)]
     if level != "runtime":
         wanted = lab_packages()
         if not shutil.which("dpkg-query"):

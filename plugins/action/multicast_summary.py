@@ -29,10 +29,12 @@ class ActionModule(ActionBase):
             verdicts={host.name: _report.verdict(host) for host in hosts},
             summary=_report.summary(hosts),
             report_file=None,
+            screen=_fleet.screen(hosts),
         )
         if options["report_dir"]:
+            result["ansible_stats"] = _fleet.stats(hosts)
             try:
-                result["report_file"] = _fleet.write_report(hosts, options["report_dir"])
+                result["report_file"] = _fleet.write_report(hosts, options["report_dir"], self._task.check_mode)
             except OSError as error:
                 result.update(
                     failed=True,
@@ -40,5 +42,5 @@ class ActionModule(ActionBase):
                     "written on the controller.".format(options["report_dir"], error.strerror),
                 )
         if options["show"]:
-            _fleet.show(hosts, Display())
+            _fleet.show(result["screen"], Display())
         return result

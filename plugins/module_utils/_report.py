@@ -48,6 +48,11 @@ LIBRARIES = "package.install"
 GUARD_FROM = 2
 _GUARD_VARIABLE = "multicast_max_broken_percent"
 _RECORD_STALE = "fog.interface.record_stale"
+#: The shortest secret that is hidden, in letters.
+SECRET_FROM = 5
+#: Where text from a host can stand.
+_SAID_IN_FINDING = ("subject", "summary", "evidence")
+_SAID_IN_STEP = ("what", "target", "before", "after", "detail")
 _VERSION = 1
 _CELL = 3
 _LIST = 10
@@ -195,6 +200,37 @@ def host(
     return Host(name, platform, became, before, after, tuple(steps), baseline)
 
 
+def without_secrets(one: Host, secrets: Collection[str]) -> Host:
+    """The same host with ``(hidden)`` where one of its secrets stands in what a program said.
+
+    Shorter ones than :data:`SECRET_FROM` are left: they would tear other words apart and be told by that.
+    """
+    longest_first = sorted({each for each in secrets if len(each) >= SECRET_FROM}, key=len, reverse=True)
+
+    def clean(value: Any) -> Any:
+        if isinstance(value, str):
+            for secret in longest_first:
+                value = value.replace(secret, "(hidden)")
+            return value
+        if isinstance(value, Mapping):
+            return {key: clean(inner) for key, inner in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [clean(inner) for inner in value]
+        return value
+
+    def cleaned(entries: Sequence[Mapping[str, Any]], fields: Collection[str]) -> Tuple[Mapping[str, Any], ...]:
+        return tuple({key: clean(value) if key in fields else value for key, value in each.items()} for each in entries)
+
+    if not longest_first:
+        return one
+    return one._replace(
+        before=cleaned(one.before, _SAID_IN_FINDING),
+        after=cleaned(one.after, _SAID_IN_FINDING),
+        steps=cleaned(one.steps, _SAID_IN_STEP),
+        baseline=tuple(clean(each) for each in one.baseline),
+    )
+
+
 def _steps_of(task: Mapping[str, Any], check_mode: bool) -> List[Step]:
     """The steps a task's result tells of: its own, or for a task of Ansible's own the task itself when it changed."""
     result = task["result"]
@@ -269,9 +305,9 @@ def table(hosts: Sequence[Host]) -> List[Tuple[str, str]]:
     rows = [("host", "outcome", "findings", "steps")]
     rows += [
         (
-            _plain(each.name),
+            plain(each.name),
             words[each.outcome],
-            _short([finding["id"] for finding in serious(each.before)]) or ("unknown" if _unseen(each) else "none"),
+            headline(each),
             _steps_short(each) or "none",
         )
         for each in hosts
@@ -288,22 +324,27 @@ def details(one: Host) -> List[str]:
     """What a person has to know and do about this host: nothing unless its outcome is one of :data:`BAD`."""
     if one.outcome not in BAD:
         return []
-    lines = [f"{_plain(one.name)} {dict(OUTCOMES)[one.outcome]}:"]
+    lines = [f"{plain(one.name)} {dict(OUTCOMES)[one.outcome]}:"]
     left = serious(one.after)
     for each in left[:_LIST]:
         lines.append(
-            "  {} ({}) {}: {}".format(each["id"], each["severity"], _plain(each["subject"]), _plain(each["summary"]))
+            "  {} ({}) {}: {}".format(each["id"], each["severity"], plain(each["subject"]), plain(each["summary"]))
         )
-        lines.append("    repair: {}".format(_plain(each["repair"])))
+        lines.append("    repair: {}".format(plain(each["repair"])))
         if each["gate"]:
             lines.append("    set:    {}: true".format(each["gate"]))
     if len(left) > _LIST:
         lines.append(f"  and {len(left) - _LIST} more findings: see report.json")
     for each in [each for each in one.steps if each["outcome"] in (BLOCKED, FAILED)]:
-        lines.append("  {}: {}: {}".format(each["outcome"], _plain(each["what"]), _plain(each["detail"])))
+        lines.append("  {}: {}: {}".format(each["outcome"], plain(each["what"]), plain(each["detail"])))
         if each["gate"]:
             lines.append("    set:    {}: true".format(each["gate"]))
     return lines
+
+
+def headline(one: Host) -> str:
+    """What was found on a host, or that nothing is known about it, in a few words."""
+    return _short([finding["id"] for finding in serious(one.before)]) or ("unknown" if unseen(one) else "none")
 
 
 def verdict(one: Host) -> str:
@@ -313,10 +354,10 @@ def verdict(one: Host) -> str:
     reasons = [
         "{}: {}".format(each["what"], each["detail"]) for each in one.steps if each["outcome"] in (BLOCKED, FAILED)
     ] or ["{}: {}".format(each["id"], each["summary"]) for each in serious(one.after)]
-    return _plain("{}: {}".format(dict(OUTCOMES)[one.outcome], "; ".join(reasons)))
+    return plain("{}: {}".format(dict(OUTCOMES)[one.outcome], "; ".join(reasons)))
 
 
-def _unseen(one: Host) -> bool:
+def unseen(one: Host) -> bool:
     """Whether the host could not be looked at, or not before a step that is only planned."""
     return any(
         (each["kind"], each["outcome"]) in ((LOOK, FAILED), (LIBRARIES, PLANNED), (LIBRARIES, FAILED))
@@ -347,6 +388,6 @@ def _short(names: Sequence[str]) -> str:
     return ", ".join(parts)
 
 
-def _plain(text: Any) -> str:
+def plain(text: Any) -> str:
     """Text that cannot move the cursor or break a line: names come from inventories and databases."""
     return "".join(letter if letter.isprintable() else " " for letter in str(text))

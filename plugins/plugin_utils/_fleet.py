@@ -6,17 +6,25 @@
 
 import json
 import os
+import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
 from ansible import constants as C
+from ansible.errors import AnsibleError
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.utils.display import Display
 from ansible_collections.imaging.multicast.plugins.module_utils import _report
+from ansible_collections.imaging.multicast.plugins.plugin_utils import _history, _html, _junit, _prometheus
 
 REPORT = "report.json"
+
+_SECRET = re.compile(r"(?i)(^|_)(pass|passwd|password|passphrase|secret|token|api_?key)$")
+
+#: A line for the screen: ``text``, and the ``outcome`` of the host it is about ("" for none).
+Line = Mapping[str, str]
 
 
 def read_hosts(task_vars: Mapping[str, Any], check_mode: bool) -> tuple[_report.Host, ...]:
@@ -31,19 +39,35 @@ def read_findings(task_vars: Mapping[str, Any], variable: str) -> dict[str, Any]
     return {name: result["findings"] for name, result in results.items() if result and "findings" in result}
 
 
-def write_report(hosts: tuple[_report.Host, ...], folder: str) -> str:
-    """Write ``report.json`` and return its path. A reader sees the old report or the new one, never half of one.
+def write_report(hosts: tuple[_report.Host, ...], folder: str, check_mode: bool) -> str:
+    """Write the report in all its forms and return the path of ``report.json``.
+
+    A reader sees the old file or the new one, never half of one.
 
     :raises OSError: the folder cannot be made or written.
     """
     os.makedirs(folder, exist_ok=True)
-    document = _report.document(hosts, datetime.now(timezone.utc).isoformat(timespec="seconds"))
-    path = os.path.join(folder, REPORT)
-    handle, draft = tempfile.mkstemp(prefix=f".{REPORT}.", dir=folder)
+    now = datetime.now(timezone.utc)
+    generated = now.isoformat(timespec="seconds")
+
+    def path(name: str) -> str:
+        return os.path.join(folder, name)
+
+    _write(path(REPORT), json.dumps(_report.document(hosts, generated), indent=2) + "\n")
+    _history.append(path("history.jsonl"), _history.run(hosts, generated, check_mode))
+    recurring = _history.recurrences(_history.read(path("history.jsonl")), generated)
+    _write(path("report.html"), _html.page(hosts, generated, check_mode, recurring))
+    _write(path("multicast.prom"), _prometheus.metrics(hosts, now.timestamp(), check_mode, recurring))
+    _write(path("junit.xml"), _junit.suite(hosts, generated))
+    return path(REPORT)
+
+
+def _write(path: str, text: str) -> None:
+    handle, draft = tempfile.mkstemp(prefix=f".{os.path.basename(path)}.", dir=os.path.dirname(path))
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(document, file, indent=2)
-            file.write("\n")
+        # What a foreign machine said may hold half of a character; "?" stands in its place.
+        with os.fdopen(handle, "w", encoding="utf-8", errors="replace") as file:
+            file.write(text)
             file.flush()
             os.fsync(file.fileno())
             os.fchmod(file.fileno(), 0o644)
@@ -51,11 +75,30 @@ def write_report(hosts: tuple[_report.Host, ...], folder: str) -> str:
     except BaseException:
         os.unlink(draft)
         raise
-    return path
 
 
-def show(hosts: tuple[_report.Host, ...], display: Display) -> None:
-    """Print the table, what a person has to do, and the recap line last."""
+def stats(hosts: tuple[_report.Host, ...]) -> dict[str, Any]:
+    """What later jobs of a workflow get to know, as ``ansible.builtin.set_stats`` would give it (AWX: artifacts)."""
+    by_outcome = {name: [each.name for each in hosts if each.outcome == name] for name, _words in _report.OUTCOMES}
+    data = {
+        "multicast_summary": _report.summary(hosts),
+        "multicast_in_order": not any(each.outcome in _report.BAD for each in hosts),
+        "multicast_hosts": by_outcome,
+        "multicast_recap": _report.recap(hosts),
+    }
+    return {"data": data, "per_host": False, "aggregate": False}
+
+
+def screen(hosts: tuple[_report.Host, ...]) -> list[Line]:
+    """The table, what a person has to do, and the recap line last."""
+    lines = _report.table(hosts)
+    lines += [(line, host.outcome) for host in hosts for line in _report.details(host)]
+    lines.append((_report.recap(hosts), ""))
+    return [{"text": text, "outcome": outcome} for text, outcome in lines]
+
+
+def show(lines: Sequence[Line], display: Display) -> None:
+    """Print what :func:`screen` made, each line in the colour of its host's outcome."""
     colours = {
         _report.HEALTHY: C.COLOR_OK,
         _report.REPAIRED: C.COLOR_CHANGED,
@@ -64,12 +107,8 @@ def show(hosts: tuple[_report.Host, ...], display: Display) -> None:
         _report.BROKEN_RUN: C.COLOR_ERROR,
         _report.UNREACHABLE: C.COLOR_UNREACHABLE,
     }
-    for line, outcome in _report.table(hosts):
-        display.display(line, color=colours.get(outcome))
-    for host in hosts:
-        for line in _report.details(host):
-            display.display(line, color=colours[host.outcome])
-    display.display(_report.recap(hosts))
+    for line in lines:
+        display.display(line["text"], color=colours.get(line["outcome"]))
 
 
 def _read_host(name: str, variables: Mapping[str, Any], check_mode: bool) -> _report.Host:
@@ -79,7 +118,22 @@ def _read_host(name: str, variables: Mapping[str, Any], check_mode: bool) -> _re
         if result is not None and not result.get("skipped"):
             gates = {finding["gate"] for finding in result.get("findings", ()) if finding["gate"]}
             opened = {gate for gate in gates if boolean(variables.get(gate, False), strict=False)}
-            return _report.host(name, platform, result, check_mode, opened)
+            made = _report.host(name, platform, result, check_mode, opened)
+            return _report.without_secrets(made, _secrets(variables))
     groups = variables.get("group_names", ())
     platforms = [platform for platform, _variable, group in _report.RESULTS if group in groups]
     return _report.host(name, (platforms or [_report.RESULTS[0][0]])[0], None, check_mode, ())
+
+
+def _secrets(variables: Mapping[str, Any]) -> list[str]:
+    """The passwords and keys that the inventory gives for a host: no message of any program may bring them in."""
+    found = []
+    for name in variables:
+        if _SECRET.search(name):
+            try:
+                value = variables.get(name)
+            except AnsibleError:
+                continue  # it cannot be templated, so nothing on the host has seen it
+            if isinstance(value, str) and len(value) >= _report.SECRET_FROM:
+                found.append(value)
+    return found

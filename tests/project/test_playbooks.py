@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 import yaml
@@ -66,7 +67,7 @@ class Fleet:
         modules.mkdir(parents=True)
         for name in ("roles", "playbooks", "meta", "galaxy.yml"):
             (self.tree / name).symlink_to(ROOT / name)
-        for name in ("action", "doc_fragments", "module_utils", "plugin_utils"):
+        for name in ("action", "doc_fragments", "module_utils", "plugin_utils", "test"):
             (self.tree / "plugins" / name).symlink_to(ROOT / "plugins" / name)
         for name in OTHER_MODULES:
             (modules / f"{name}.py").symlink_to(ROOT / "plugins" / "modules" / f"{name}.py")
@@ -123,7 +124,7 @@ class Run:
     def __init__(self, code: int, output: str, report: Path) -> None:
         self.code = code
         self.output = output
-        self.report: Any = json.loads(report.read_text()) if report.exists() else None
+        self.report: Any = json.loads(report.read_text()) if report.is_file() else None
 
     @property
     def outcomes(self) -> dict[str, str]:
@@ -135,10 +136,10 @@ class Run:
 
     @property
     def recap(self) -> str:
-        """The last line before Ansible's own recap but for the ``ok`` of the task that printed it."""
+        """The last line before Ansible's own recap."""
         assert self.output.count("PLAY RECAP") == 1, self.output
         before = self.output.split("PLAY RECAP")[0].split("\n")
-        lines = [line for line in before if line.strip() and not line.startswith("ok: [")]
+        lines = [line for line in before if line.strip()]
         assert self.output.count("\nfleet ") == 1, self.output
         return lines[-1]
 
@@ -468,3 +469,48 @@ def test_a_second_playbook_of_the_same_run_starts_afresh(fleet: Fleet) -> None:
         recap(healthy=1),
         recap(healthy=1),
     ]
+
+
+def test_the_report_in_all_its_forms(fleet: Fleet) -> None:
+    (fleet.folder / "ansible.cfg").write_text("[defaults]\nshow_custom_stats = true\n")
+    fleet.add("good", healthy())
+    fleet.add("stale", stale(), fog_multicast_login_password="hunter2-secret")
+    broken = dict(stale(), fail={RESET: "login with hunter2-secret refused <script>"})
+    fleet.add("broken", broken, fog_multicast_login_password="hunter2-secret")
+    run = fleet.run()
+    assert run.outcomes == {"good": "healthy", "stale": "repaired", "broken": "failed"}, run.output
+    assert run.recap == recap(healthy=1, repaired=1, failed=1)
+    # What a later job of a workflow gets, as Ansible shows it.
+    stats = run.output.split("CUSTOM STATS")[1]
+    assert '"multicast_in_order": false' in stats
+    assert run.recap in stats
+    folder = fleet.folder / "multicast-report"
+    texts = {path.name: path.read_text() for path in folder.iterdir()}
+    assert sorted(texts) == ["history.jsonl", "junit.xml", "multicast.prom", "report.html", "report.json"]
+    for name, text in texts.items():
+        assert "hunter2" not in text, name
+    assert "login with ******** refused" in texts["report.json"]
+    assert "refused <script>" not in texts["report.html"]
+    assert run.recap in texts["report.html"]
+    suite = ElementTree.fromstring(texts["junit.xml"])
+    assert {case.get("name"): [each.tag for each in case] for case in suite.iter("testcase")} == {
+        "good": [],
+        "stale": ["system-out"],
+        "broken": ["error"],
+    }
+    assert 'multicast_hosts{outcome="repaired"} 1\n' in texts["multicast.prom"]
+    assert 'multicast_host_outcome{host="broken",platform="fog",outcome="failed"} 1\n' in texts["multicast.prom"]
+    fleet.run("--check")
+    runs = [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
+    assert [each["check_mode"] for each in runs] == [False, True]
+    assert runs[0]["found"]["stale"] == {"outcome": "repaired", "before": ["fog.session.stale"], "after": []}
+    assert runs[1]["clean"] == ["good", "stale"]
+
+
+def test_the_recap_is_last_when_the_report_cannot_be_written(fleet: Fleet) -> None:
+    fleet.add("good", healthy())
+    (fleet.folder / "multicast-report").touch()
+    run = fleet.run()
+    assert run.code == 2
+    assert "Set multicast_report_dir to a folder that can be" in run.output
+    assert run.recap == recap(healthy=1)

@@ -89,8 +89,15 @@ def test_the_report_is_written(run_action, hosts, tmp_path, screen):
     folder = tmp_path / "new" / "report"
     result = run_action(ActionModule, {"report_dir": str(folder)}, hosts)
     assert result["report_file"] == str(folder / "report.json")
-    assert [path.name for path in folder.iterdir()] == ["report.json"]
-    assert stat.S_IMODE((folder / "report.json").stat().st_mode) == 0o644
+    files = sorted(folder.iterdir())
+    assert [path.name for path in files] == [
+        "history.jsonl",
+        "junit.xml",
+        "multicast.prom",
+        "report.html",
+        "report.json",
+    ]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o644}
     report = json.loads((folder / "report.json").read_text())
     assert report["summary"] == result["summary"]
     assert report["hosts"]["stale"]["before"][0]["id"] == "fog.session.stale"
@@ -116,3 +123,30 @@ def test_a_report_that_cannot_be_finished_leaves_the_old_one(run_action, hosts, 
 def test_unknown_options_are_refused(run_action):
     with pytest.raises(AnsibleError, match="colour"):
         run_action(ActionModule, {"colour": True}, {})
+
+
+def test_what_later_jobs_get_to_know(run_action, hosts, tmp_path, screen):
+    assert "ansible_stats" not in run_action(ActionModule, SILENT, hosts)
+    told = run_action(ActionModule, {"report_dir": str(tmp_path)}, hosts)["ansible_stats"]
+    assert (told["per_host"], told["aggregate"]) == (False, False)
+    assert told["data"]["multicast_in_order"] is False
+    assert told["data"]["multicast_summary"]["needs_person"] == 1
+    assert told["data"]["multicast_hosts"]["needs_person"] == ["masters"]
+    assert told["data"]["multicast_recap"] == screen.lines[-1][0]
+
+
+@pytest.mark.parametrize("name", ["ansible_password", "fog_multicast_login_password", "ansible_become_pass", "api_key"])
+def test_no_secret_of_the_inventory_is_in_any_file_nor_in_the_result(run_action, hosts, tmp_path, screen, name):
+    text = "Access denied (using password hunter2)"
+    hosts["masters"][name] = "hunter2"
+    result = hosts["masters"]["fog_multicast_result"]
+    said = dict(result["findings"][0], subject=text, summary=text, evidence=[text])
+    done = {"kind": "x", "what": text, "target": {"a": text}, "before": {"a": text}, "after": {"a": [text]}}
+    step = dict(done, finding=None, gate=None, outcome="failed", detail=text)
+    hosts["masters"]["fog_multicast_result"] = {"findings": [said], "steps": [step], "baseline": [{"a": text}]}
+    result = run_action(ActionModule, {"report_dir": str(tmp_path)}, hosts)
+    assert "Access denied (using password (hidden))" in (tmp_path / "report.json").read_text()
+    assert "hunter2" not in json.dumps(result)
+    for path in tmp_path.iterdir():
+        assert "hunter2" not in path.read_text(), path.name
+    assert "hunter2" not in str(screen.lines)

@@ -1,0 +1,357 @@
+# Copyright: (c) imaging.multicast contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""``report.html``: one file for people, which needs no network.
+
+What the page shows of each host is data; its script puts it in as text. A content security policy allows that script
+and that style alone, so that nothing in a report can run or load anything.
+"""
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.imaging.multicast.plugins.module_utils import _report
+from ansible_collections.imaging.multicast.plugins.module_utils._findings import SEVERITIES
+from ansible_collections.imaging.multicast.plugins.module_utils._steps import BLOCKED, DONE, FAILED, PLANNED
+from ansible_collections.imaging.multicast.plugins.plugin_utils._fold import fold
+from ansible_collections.imaging.multicast.plugins.plugin_utils._history import DAYS, Recurrence, in_words
+
+#: The page is never larger, in bytes: evidence is shortened first.
+MAX_BYTES = 3_000_000
+#: Lines of evidence and letters of a text, tried in this order until the page is small enough.
+_LIMITS = ((1000, 20_000), (20, 2000), (5, 400), (1, 200), (0, 80))
+_RECURRENCES = 40
+_PAGE = Path(__file__).with_name("_page")
+_WORDS = dict(_report.OUTCOMES)
+#: The worst first, so that what needs a person comes before what does not.
+_ORDER = (
+    _report.BROKEN_RUN,
+    _report.NEEDS_PERSON,
+    _report.UNREACHABLE,
+    _report.WOULD_REPAIR,
+    _report.REPAIRED,
+    _report.HEALTHY,
+)
+#: How it is known what became of a finding.
+_STATES = {
+    "gone": "The host was looked at again afterwards: this finding is gone.",
+    "left": "The host was looked at again afterwards: this finding is still there.",
+    "new": "It was not there before the repair; the look afterwards found it.",
+    "planned": "Not verified: this run only planned the repair.",
+    "untouched": "Nothing was done about it, so there was nothing to verify.",
+}
+
+
+def page(hosts: Sequence[_report.Host], generated: str, check_mode: bool, recurring: Sequence[Recurrence] = ()) -> str:
+    """The page.
+
+    :param generated: when the report was made, in ISO 8601.
+    :param recurring: what :func:`_history.recurrences` found.
+    """
+    text = ""
+    for lines, letters in _LIMITS:
+        text = _page(hosts, generated, check_mode, recurring, lines, letters)
+        if len(text.encode()) < MAX_BYTES:
+            break
+    return text
+
+
+def _page(
+    hosts: Sequence[_report.Host],
+    generated: str,
+    check_mode: bool,
+    recurring: Sequence[Recurrence],
+    lines: int,
+    letters: int,
+) -> str:
+    style, script = ((_PAGE / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
+    policy = f"default-src 'none'; img-src data:; style-src '{_digest(style)}'; script-src '{_digest(script)}'; "
+    policy += "base-uri 'none'; form-action 'none'"
+    ordered = sorted(hosts, key=lambda each: _ORDER.index(each.outcome))
+    mode = "Check mode: nothing was changed. " if check_mode else ""
+    short = "" if (lines, letters) == _LIMITS[0] else "Evidence is shortened here; report.json has all of it. "
+    return "\n".join(
+        [
+            "<!DOCTYPE html>",
+            '<html lang="en">',
+            "<head>",
+            '<meta charset="utf-8">',
+            f'<meta http-equiv="Content-Security-Policy" content="{escape(policy)}">',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            '<link rel="icon" href="data:,">',
+            f"<title>Multicast: {escape(_report.recap(hosts))}</title>",
+            f"<style>{style}</style>",
+            "</head>",
+            "<body>",
+            "<header>",
+            "<h1>Multicast imaging</h1>",
+            f'<p class="fleet" id="fleet">{escape(_report.recap(hosts))}</p>',
+            _bar(hosts),
+            f'<p class="soft">{mode}{short}Made {escape(generated)}.</p>',
+            "</header>",
+            "<main>",
+            '<section id="kinds"><h2>By kind of finding</h2>',
+            _kinds(hosts),
+            "</section>",
+            '<section id="hosts"><h2>By host</h2>',
+            _tools(hosts),
+            '<div id="list"></div>',
+            '<button type="button" id="more" hidden>Show all</button>',
+            '<noscript><p class="empty">The list of hosts needs JavaScript. report.json has the same.</p></noscript>',
+            "</section>",
+            '<section id="undone"><h2>What was not done</h2>',
+            _undone(hosts),
+            "</section>",
+            f'<section id="recurring"><h2>What came back within {DAYS} days</h2>',
+            _recurring(recurring, generated),
+            "</section>",
+            "</main>",
+            f'<script type="application/json" id="data">{_embedded(_data(ordered, lines, letters))}</script>',
+            f"<script>{script}</script>",
+            "</body>",
+            "</html>",
+            "",
+        ]
+    )
+
+
+def _digest(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _embedded(data: Any) -> str:
+    """JSON that ends no script element and begins no comment in it."""
+    text = json.dumps(data, separators=(",", ":"))  # ASCII, so that line separators are escaped too
+    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def _bar(hosts: Sequence[_report.Host]) -> str:
+    counts = [(name, words, count) for name, words in _report.OUTCOMES if (count := _report.summary(hosts)[name])]
+    width = 1000
+    total = max(1, len(hosts))
+    at = 0.0
+    parts = []
+    for name, words, count in counts:
+        part = width * count / total
+        parts.append(
+            f'<rect class="bar-{name}" x="{at:.1f}" y="0" width="{part:.1f}" height="24">'
+            f"<title>{escape(words)} {count}</title></rect>"
+        )
+        at += part
+    keys = [f'<li><i class="bg-{name}"></i>{escape(words)} {count}</li>' for name, words, count in counts]
+    return (
+        f'<svg class="bar" id="bar" viewBox="0 0 {width} 24" preserveAspectRatio="none" role="img" '
+        f'aria-label="{escape(_report.recap(hosts))}">{"".join(parts)}</svg>'
+        f'<ul class="key">{"".join(keys)}</ul>'
+    )
+
+
+def _tools(hosts: Sequence[_report.Host]) -> str:
+    counts = _report.summary(hosts)
+    buttons = [("", "all", len(hosts)), *((name, _WORDS[name], counts[name]) for name in _ORDER if counts[name])]
+    return (
+        '<div class="tools" role="search">'
+        '<input type="search" id="search" placeholder="search hosts, findings ( / )" aria-label="search the hosts">'
+        + "".join(
+            f'<button type="button" data-outcome="{name}" aria-pressed="{"false" if name else "true"}">'
+            f"{escape(words)} {count}</button>"
+            for name, words, count in buttons
+        )
+        + '</div><p class="soft screen"><span id="count" role="status"></span>'
+        " &middot; / search &middot; arrows move &middot; Enter opens &middot; Esc clears</p>"
+    )
+
+
+def _kinds(hosts: Sequence[_report.Host]) -> str:
+    found: dict[str, list[tuple[_report.Finding, _report.Host]]] = {}
+    for host in hosts:
+        for finding in _all_findings(host):
+            found.setdefault(finding["id"], []).append((finding, host))
+    if not found:
+        return '<p class="empty">Nothing was found.</p>'
+    rows = []
+    for name, seen in sorted(found.items(), key=lambda item: (_worst(item[1]), -_count(item[1]), item[0])):
+        gone = [host.name for finding, host in seen if _state(finding, host) == "gone"]
+        count = _count(seen)
+        rows.append(
+            f"<tr><td><code>{escape(name)}</code></td><td>{escape(SEVERITIES[_worst(seen)])}</td>"
+            f'<td class="number">{count}</td><td class="number">{len(dict.fromkeys(gone))}</td>'
+            f'<td class="names">{_folded(host.name for _finding, host in seen)}</td>'
+            f'<td class="wide">{_escaped(seen[0][0]["cause"])}</td></tr>'
+        )
+    return (
+        "<table><thead><tr><th>finding</th><th>severity</th><th>hosts</th><th>cured</th><th>on</th>"
+        f'<th class="wide">cause</th></tr></thead><tbody>{"".join(rows)}</tbody></table>'
+    )
+
+
+def _worst(seen: Sequence[tuple[_report.Finding, _report.Host]]) -> int:
+    return min(SEVERITIES.index(finding["severity"]) for finding, _host in seen)
+
+
+def _count(seen: Sequence[tuple[_report.Finding, _report.Host]]) -> int:
+    return len({host.name for _finding, host in seen})
+
+
+def _all_findings(host: _report.Host) -> list[_report.Finding]:
+    """Those before, then those that only the look afterwards found."""
+    known = {_key(each) for each in host.before}
+    return [*host.before, *(each for each in host.after if _key(each) not in known)]
+
+
+def _key(finding: _report.Finding) -> tuple[str, str]:
+    return finding["id"], finding["subject"]
+
+
+def _state(finding: _report.Finding, host: _report.Host) -> str:
+    """A key of :data:`_STATES`."""
+    after = {_key(each) for each in host.after}
+    if _key(finding) not in {_key(each) for each in host.before}:
+        return "new"
+    if _key(finding) not in after:
+        return "gone"
+    became = {each["outcome"] for each in host.steps if each["finding"] in (finding["id"], None)}
+    if PLANNED in became:
+        return "planned"
+    return "left" if DONE in became else "untouched"
+
+
+def _undone(hosts: Sequence[_report.Host]) -> str:
+    """What is left to do, and the switch that allows it, most hosts first."""
+    wanting: dict[tuple[str, str, str], list[str]] = {}
+    for host in hosts:
+        for step in host.steps:
+            if step["outcome"] in (BLOCKED, FAILED):
+                key = (step["gate"] or "", step["what"], step["detail"])
+                wanting.setdefault(key, []).append(host.name)
+        told = {step["finding"] for step in host.steps if step["outcome"] in (BLOCKED, FAILED, PLANNED)}
+        for finding in _report.serious(host.after):
+            if finding["id"] not in told:
+                key = (finding["gate"] or "", finding["id"], finding["repair"])
+                wanting.setdefault(key, []).append(host.name)
+    if not wanting:
+        return '<p class="empty">Nothing was left undone.</p>'
+    rows = []
+    for (gate, what, why), names in sorted(wanting.items(), key=lambda item: (-len(item[1]), item[0])):
+        switch = f"<code>{escape(gate)}: true</code>" if gate else '<span class="soft">none, a person</span>'
+        rows.append(
+            f"<tr><td>{_escaped(what)}</td><td>{_escaped(why)}</td><td>{switch}</td>"
+            f'<td class="names">{_folded(names)}</td></tr>'
+        )
+    return (
+        "<table><thead><tr><th>what</th><th>why, or what to do</th><th>switch that allows it</th><th>hosts</th></tr>"
+        f"</thead><tbody>{''.join(rows)}</tbody></table>"
+    )
+
+
+def _recurring(recurring: Sequence[Recurrence], generated: str) -> str:
+    if not recurring:
+        return '<p class="empty">Nothing came back.</p>'
+    groups: dict[tuple[int, str, tuple[date, ...]], list[str]] = {}
+    for each in recurring:
+        groups.setdefault((len(each.days), each.finding, each.days), []).append(each.host)
+    today = date.fromisoformat(generated[:10])
+    rows = [
+        f"<tr><td>{escape(in_words(count))} time in {DAYS} days on {_folded(names)}</td>"
+        f"<td><code>{escape(finding)}</code></td><td>{_days(days, today)}</td></tr>"
+        for (count, finding, days), names in list(groups.items())[:_RECURRENCES]
+    ]
+    more = len(groups) - _RECURRENCES
+    rest = f'<p class="soft">And {more} more, in history.jsonl.</p>' if more > 0 else ""
+    return (
+        f"<table><thead><tr><th>how often</th><th>finding</th><th>on which of the last {DAYS} days</th></tr></thead>"
+        f"<tbody>{''.join(rows)}</tbody></table>{rest}"
+    )
+
+
+def _days(days: Sequence[date], today: date) -> str:
+    """One column a day, today at the right."""
+    first = today - timedelta(days=DAYS - 1)
+    most = max(days.count(day) for day in days)
+    columns = []
+    for number in range(DAYS):
+        count = days.count(first + timedelta(days=number))
+        height = 2 if not count else 4 + 16 * count / most
+        columns.append(
+            f'<rect class="{"hit" if count else "base"}" x="{number * 4}" y="{20 - height:.1f}" width="3" '
+            f'height="{height:.1f}"/>'
+        )
+    label = ", ".join(str(day) for day in days)
+    return f'<svg class="days" viewBox="0 0 {DAYS * 4} 20" role="img" aria-label="{label}">{"".join(columns)}</svg>'
+
+
+def _folded(names: Any) -> str:
+    return ", ".join(_escaped(each) for each in fold(names))
+
+
+def _escaped(text: Any) -> str:
+    return escape(_report.plain(text))
+
+
+def _data(hosts: Sequence[_report.Host], lines: int, letters: int) -> dict[str, Any]:
+    """What the script shows. What the same finding says on every host is there once."""
+    kinds: dict[tuple[Any, ...], int] = {}
+    fields = ("id", "severity", "cause", "repair", "gate")
+
+    def kind(finding: _report.Finding) -> int:
+        return kinds.setdefault(tuple(finding[field] for field in fields), len(kinds))
+
+    def cut(text: Any) -> str:
+        whole = str(text)
+        return whole if len(whole) <= letters else whole[: letters - 1] + "\u2026"
+
+    def cut_values(values: Mapping[str, Any]) -> dict[str, str]:
+        return {
+            cut(key): cut(value if isinstance(value, str) else json.dumps(value, default=str))
+            for key, value in values.items()
+        }
+
+    def evidence(finding: _report.Finding) -> list[str]:
+        kept = [cut(each) for each in finding["evidence"][:lines]]
+        left = len(finding["evidence"]) - len(kept)
+        return [*kept, f"({left} more in report.json)"] if left else kept
+
+    made = [
+        {
+            "name": host.name,
+            "outcome": host.outcome,
+            "short": cut(_report.headline(host)),
+            "findings": [
+                {
+                    "kind": kind(each),
+                    "subject": cut(each["subject"]),
+                    "summary": cut(each["summary"]),
+                    "evidence": evidence(each),
+                    "state": _state(each, host),
+                }
+                for each in _all_findings(host)
+            ],
+            "steps": [
+                {
+                    "kind": cut(each["kind"]),
+                    "what": cut(each["what"]),
+                    "before": cut_values(each["before"]),
+                    "after": cut_values(each["after"]),
+                    "finding": each["finding"],
+                    "gate": each["gate"],
+                    "outcome": each["outcome"],
+                    "detail": cut(each["detail"]),
+                }
+                for each in host.steps
+            ],
+        }
+        for host in hosts
+    ]
+    return {
+        "outcomes": _WORDS,
+        "states": _STATES,
+        "kinds": [dict(zip(fields, each, strict=True)) for each in kinds],
+        "hosts": made,
+    }
