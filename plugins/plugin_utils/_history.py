@@ -127,7 +127,7 @@ def _parsed(line: bytes) -> dict[str, Any] | None:
         if found["version"] != 1 or _time(found).tzinfo is None:
             return None
         names = [*found["clean"], *found["found"]]
-        ids = [each for entry in found["found"].values() for key in ("before", "after") for each in entry.get(key, ())]
+        ids = [each for entry in found["found"].values() for each in (*entry["before"], *entry.get("after", ()))]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
     return found if all(isinstance(each, str) for each in names + ids) else None

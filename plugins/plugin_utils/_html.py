@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible_collections.imaging.multicast.plugins.module_utils import _report
 from ansible_collections.imaging.multicast.plugins.module_utils._findings import SEVERITIES
@@ -25,8 +25,27 @@ from ansible_collections.imaging.multicast.plugins.plugin_utils._history import 
 
 #: The page is never larger, in bytes: evidence is shortened first.
 MAX_BYTES = 3_000_000
-#: Lines of evidence and letters of a text, tried in this order until the page is small enough.
-_LIMITS = ((1000, 20_000), (20, 2000), (5, 400), (1, 200), (0, 80))
+
+
+class Limit(NamedTuple):
+    """How much of a report is shown: lines of evidence of a finding, letters of a text, rows of what was not done.
+
+    Without letters no host tells more than its outcome.
+    """
+
+    lines: int
+    letters: int
+    rows: int
+
+
+#: Tried in this order until the page is small enough.
+LIMITS = (
+    Limit(1000, 4000, 1000),
+    Limit(20, 1000, 200),
+    Limit(3, 300, 100),
+    Limit(0, 80, 50),
+    Limit(0, 0, 20),
+)
 _RECURRENCES = 40
 _PAGE = Path(__file__).with_name("_page")
 _WORDS = dict(_report.OUTCOMES)
@@ -56,9 +75,9 @@ def page(hosts: Sequence[_report.Host], generated: str, check_mode: bool, recurr
     :param recurring: what :func:`_history.recurrences` found.
     """
     text = ""
-    for lines, letters in _LIMITS:
-        text = _page(hosts, generated, check_mode, recurring, lines, letters)
-        if len(text.encode()) < MAX_BYTES:
+    for limit in LIMITS:
+        text = _page(hosts, generated, check_mode, recurring, limit)
+        if len(text.encode(errors="replace")) < MAX_BYTES:
             break
     return text
 
@@ -68,15 +87,14 @@ def _page(
     generated: str,
     check_mode: bool,
     recurring: Sequence[Recurrence],
-    lines: int,
-    letters: int,
+    limit: Limit,
 ) -> str:
     style, script = ((_PAGE / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
     policy = f"default-src 'none'; img-src data:; style-src '{_digest(style)}'; script-src '{_digest(script)}'; "
     policy += "base-uri 'none'; form-action 'none'"
     ordered = sorted(hosts, key=lambda each: _ORDER.index(each.outcome))
     mode = "Check mode: nothing was changed. " if check_mode else ""
-    short = "" if (lines, letters) == _LIMITS[0] else "Evidence is shortened here; report.json has all of it. "
+    short = "" if limit == LIMITS[0] else "Texts are shortened here; report.json has all of them. "
     return "\n".join(
         [
             "<!DOCTYPE html>",
@@ -98,7 +116,7 @@ def _page(
             "</header>",
             "<main>",
             '<section id="kinds"><h2>By kind of finding</h2>',
-            _kinds(hosts),
+            _kinds(hosts, limit),
             "</section>",
             '<section id="hosts"><h2>By host</h2>',
             _tools(hosts),
@@ -107,13 +125,13 @@ def _page(
             '<noscript><p class="empty">The list of hosts needs JavaScript. report.json has the same.</p></noscript>',
             "</section>",
             '<section id="undone"><h2>What was not done</h2>',
-            _undone(hosts),
+            _undone(hosts, limit),
             "</section>",
             f'<section id="recurring"><h2>What came back within {DAYS} days</h2>',
             _recurring(recurring, generated),
             "</section>",
             "</main>",
-            f'<script type="application/json" id="data">{_embedded(_data(ordered, lines, letters))}</script>',
+            f'<script type="application/json" id="data">{_embedded(_data(ordered, limit))}</script>',
             f"<script>{script}</script>",
             "</body>",
             "</html>",
@@ -169,7 +187,7 @@ def _tools(hosts: Sequence[_report.Host]) -> str:
     )
 
 
-def _kinds(hosts: Sequence[_report.Host]) -> str:
+def _kinds(hosts: Sequence[_report.Host], limit: Limit) -> str:
     found: dict[str, list[tuple[_report.Finding, _report.Host]]] = {}
     for host in hosts:
         for finding in _all_findings(host):
@@ -181,10 +199,10 @@ def _kinds(hosts: Sequence[_report.Host]) -> str:
         gone = [host.name for finding, host in seen if _state(finding, host) == "gone"]
         count = _count(seen)
         rows.append(
-            f"<tr><td><code>{escape(name)}</code></td><td>{escape(SEVERITIES[_worst(seen)])}</td>"
+            f"<tr><td><code>{_escaped(name)}</code></td><td>{escape(SEVERITIES[_worst(seen)])}</td>"
             f'<td class="number">{count}</td><td class="number">{len(dict.fromkeys(gone))}</td>'
             f'<td class="names">{_folded(host.name for _finding, host in seen)}</td>'
-            f'<td class="wide">{_escaped(seen[0][0]["cause"])}</td></tr>'
+            f'<td class="wide">{_escaped(_cut(seen[0][0]["cause"], limit))}</td></tr>'
         )
     return (
         "<table><thead><tr><th>finding</th><th>severity</th><th>hosts</th><th>cured</th><th>on</th>"
@@ -223,7 +241,7 @@ def _state(finding: _report.Finding, host: _report.Host) -> str:
     return "left" if DONE in became else "untouched"
 
 
-def _undone(hosts: Sequence[_report.Host]) -> str:
+def _undone(hosts: Sequence[_report.Host], limit: Limit) -> str:
     """What is left to do, and the switch that allows it, most hosts first."""
     wanting: dict[tuple[str, str, str], list[str]] = {}
     for host in hosts:
@@ -239,16 +257,21 @@ def _undone(hosts: Sequence[_report.Host]) -> str:
     if not wanting:
         return '<p class="empty">Nothing was left undone.</p>'
     rows = []
-    for (gate, what, why), names in sorted(wanting.items(), key=lambda item: (-len(item[1]), item[0])):
-        switch = f"<code>{escape(gate)}: true</code>" if gate else '<span class="soft">none, a person</span>'
+    ordered = sorted(wanting.items(), key=lambda item: (-len(item[1]), item[0]))
+    for (gate, what, why), names in ordered[: limit.rows]:
+        switch = f"<code>{_escaped(gate)}: true</code>" if gate else '<span class="soft">none, a person</span>'
         rows.append(
-            f"<tr><td>{_escaped(what)}</td><td>{_escaped(why)}</td><td>{switch}</td>"
+            f"<tr><td>{_escaped(_cut(what, limit))}</td><td>{_escaped(_cut(why, limit))}</td><td>{switch}</td>"
             f'<td class="names">{_folded(names)}</td></tr>'
         )
     return (
         "<table><thead><tr><th>what</th><th>why, or what to do</th><th>switch that allows it</th><th>hosts</th></tr>"
-        f"</thead><tbody>{''.join(rows)}</tbody></table>"
+        f"</thead><tbody>{''.join(rows)}</tbody></table>{_more(len(ordered) - limit.rows, 'report.json')}"
     )
+
+
+def _more(count: int, where: str) -> str:
+    return f'<p class="soft">And {count} more, in {where}.</p>' if count > 0 else ""
 
 
 def _recurring(recurring: Sequence[Recurrence], generated: str) -> str:
@@ -260,14 +283,12 @@ def _recurring(recurring: Sequence[Recurrence], generated: str) -> str:
     today = date.fromisoformat(generated[:10])
     rows = [
         f"<tr><td>{escape(in_words(count))} time in {DAYS} days on {_folded(names)}</td>"
-        f"<td><code>{escape(finding)}</code></td><td>{_days(days, today)}</td></tr>"
+        f"<td><code>{_escaped(finding)}</code></td><td>{_days(days, today)}</td></tr>"
         for (count, finding, days), names in list(groups.items())[:_RECURRENCES]
     ]
-    more = len(groups) - _RECURRENCES
-    rest = f'<p class="soft">And {more} more, in history.jsonl.</p>' if more > 0 else ""
     return (
         f"<table><thead><tr><th>how often</th><th>finding</th><th>on which of the last {DAYS} days</th></tr></thead>"
-        f"<tbody>{''.join(rows)}</tbody></table>{rest}"
+        f"<tbody>{''.join(rows)}</tbody></table>{_more(len(groups) - _RECURRENCES, 'history.jsonl')}"
     )
 
 
@@ -295,17 +316,22 @@ def _escaped(text: Any) -> str:
     return escape(_report.plain(text))
 
 
-def _data(hosts: Sequence[_report.Host], lines: int, letters: int) -> dict[str, Any]:
+def _cut(text: Any, limit: Limit) -> str:
+    whole = str(text)
+    most = limit.letters or LIMITS[-2].letters
+    return whole if len(whole) <= most else whole[: most - 1] + "\u2026"
+
+
+def _data(hosts: Sequence[_report.Host], limit: Limit) -> dict[str, Any]:
     """What the script shows. What the same finding says on every host is there once."""
     kinds: dict[tuple[Any, ...], int] = {}
     fields = ("id", "severity", "cause", "repair", "gate")
 
     def kind(finding: _report.Finding) -> int:
-        return kinds.setdefault(tuple(finding[field] for field in fields), len(kinds))
+        return kinds.setdefault(tuple(finding[field] and cut(finding[field]) for field in fields), len(kinds))
 
     def cut(text: Any) -> str:
-        whole = str(text)
-        return whole if len(whole) <= letters else whole[: letters - 1] + "\u2026"
+        return _cut(text, limit)
 
     def cut_values(values: Mapping[str, Any]) -> dict[str, str]:
         return {
@@ -314,44 +340,45 @@ def _data(hosts: Sequence[_report.Host], lines: int, letters: int) -> dict[str, 
         }
 
     def evidence(finding: _report.Finding) -> list[str]:
-        kept = [cut(each) for each in finding["evidence"][:lines]]
+        kept = [cut(each) for each in finding["evidence"][: limit.lines]]
         left = len(finding["evidence"]) - len(kept)
         return [*kept, f"({left} more in report.json)"] if left else kept
+
+    def told_finding(finding: _report.Finding, host: _report.Host) -> dict[str, Any]:
+        return {
+            "kind": kind(finding),
+            "subject": cut(finding["subject"]),
+            "summary": cut(finding["summary"]),
+            "evidence": evidence(finding),
+            "state": _state(finding, host),
+        }
+
+    def told_step(step: _report.Step) -> dict[str, Any]:
+        return {
+            "kind": cut(step["kind"]),
+            "what": cut(step["what"]),
+            "before": cut_values(step["before"]),
+            "after": cut_values(step["after"]),
+            "finding": step["finding"],
+            "gate": step["gate"] and cut(step["gate"]),
+            "outcome": step["outcome"],
+            "detail": cut(step["detail"]),
+        }
 
     made = [
         {
             "name": host.name,
             "outcome": host.outcome,
             "short": cut(_report.headline(host)),
-            "findings": [
-                {
-                    "kind": kind(each),
-                    "subject": cut(each["subject"]),
-                    "summary": cut(each["summary"]),
-                    "evidence": evidence(each),
-                    "state": _state(each, host),
-                }
-                for each in _all_findings(host)
-            ],
-            "steps": [
-                {
-                    "kind": cut(each["kind"]),
-                    "what": cut(each["what"]),
-                    "before": cut_values(each["before"]),
-                    "after": cut_values(each["after"]),
-                    "finding": each["finding"],
-                    "gate": each["gate"],
-                    "outcome": each["outcome"],
-                    "detail": cut(each["detail"]),
-                }
-                for each in host.steps
-            ],
+            "findings": [told_finding(each, host) for each in _all_findings(host)] if limit.letters else [],
+            "steps": [told_step(each) for each in host.steps] if limit.letters else [],
         }
         for host in hosts
     ]
     return {
         "outcomes": _WORDS,
         "states": _STATES,
+        "told": bool(limit.letters),
         "kinds": [dict(zip(fields, each, strict=True)) for each in kinds],
         "hosts": made,
     }

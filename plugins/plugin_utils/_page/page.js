@@ -76,7 +76,9 @@
       told[id] = true;
     });
     host.steps.filter(function (step) { return !told[step.finding]; }).forEach(function (step) { showStep(line, step); });
-    if (!host.findings.length && !host.steps.length) { make(line, "li", "Nothing was found and nothing was done."); }
+    if (!host.findings.length && !host.steps.length) {
+      make(line, "li", data.told ? "Nothing was found and nothing was done." : "report.json tells of this host.");
+    }
   }
 
   function open(element) {

@@ -150,3 +150,16 @@ def test_no_secret_of_the_inventory_is_in_any_file_nor_in_the_result(run_action,
     for path in tmp_path.iterdir():
         assert "hunter2" not in path.read_text(), path.name
     assert "hunter2" not in str(screen.lines)
+
+
+def test_a_secret_that_cannot_be_templated_is_passed_over(run_action, hosts):
+    class Variables(dict):
+        """As Ansible's: a value that cannot be made raises."""
+
+        def get(self, name, default=None):
+            if name == "ansible_password":
+                raise AnsibleError("vault is locked")
+            return super().get(name, default)
+
+    hosts["good"] = Variables(hosts["good"], ansible_password="")
+    assert run_action(ActionModule, SILENT, hosts)["outcomes"]["good"] == "healthy"

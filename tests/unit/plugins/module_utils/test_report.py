@@ -414,3 +414,29 @@ def test_text_of_a_database_cannot_move_the_cursor():
     host = _report.Host("a\nb", "fog", "needs_person", (ugly,), (ugly,), ())
     text = "".join([_report.verdict(host), *_report.details(host), *(line for line, _outcome in _report.table([host]))])
     assert text.isprintable()
+
+
+def test_secrets_are_hidden_where_a_host_can_say_them_and_nowhere_else():
+    text = "login with stale-secret refused"
+    said = dict(STALE, subject=text, summary=text, evidence=[text], cause="about stale-secret", id="stale-secret")
+    told = dict(step("failed", detail=text), what=text, target={"a": [text, 3]}, before={"a": {"b": text}}, after={})
+    one = _report.Host("stale-secret", "fog", "failed", (said,), (said,), (told,), ({"name": text},))
+    made = _report.without_secrets(one, ["stale-secret", "stale"])
+    hidden = "login with (hidden) refused"
+    assert made.name == one.name
+    assert made.before == made.after == (dict(said, subject=hidden, summary=hidden, evidence=[hidden]),)
+    assert made.steps[0]["what"] == made.steps[0]["detail"] == hidden
+    assert made.steps[0]["target"] == {"a": [hidden, 3]}
+    assert made.steps[0]["before"] == {"a": {"b": hidden}}
+    assert made.baseline == ({"name": hidden},)
+
+
+def test_a_short_secret_tears_no_word_apart():
+    one = _report.host("a", "fog", {"findings": [STALE]}, False, ())
+    assert _report.without_secrets(one, ["", "a", "is"]) is one
+
+
+def test_a_host_in_a_few_words():
+    assert _report.headline(_report.host("a", "fog", {"findings": [STALE, STALE]}, False, ())) == "fog.session.stale x2"
+    assert _report.headline(_report.host("a", "fog", {"findings": []}, False, ())) == "none"
+    assert _report.headline(_report.host("a", "fog", None, False, ())) == "unknown"
