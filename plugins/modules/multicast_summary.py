@@ -8,17 +8,23 @@ short_description: Say what a run found and did on every host of the play
 version_added: 1.0.0
 description:
   - Reads what the roles of this collection left behind about every host of the play, gives each host its outcome,
-    writes C(report.json) and prints a table and one recap line.
+    writes the report and prints a table and one recap line.
   - Runs on the controller and contacts no host. Use it with C(run_once), so that it is done once for the play.
   - Hosts that are unreachable, or failed before anything was known about them, are in it too.
 options:
   report_dir:
     description:
-      - Folder on the controller for C(report.json); it is made when it is missing.
-      - The file is replaced in one step. Without this option none is written.
+      - Folder on the controller for C(report.json), C(report.html), C(history.jsonl), C(multicast.prom) and
+        C(junit.xml); it is made when it is missing.
+      - Each file is replaced in one step, but C(history.jsonl), to which one line is appended. Without this option none
+        is written.
+      - With it the result also sets stats, as M(ansible.builtin.set_stats) does.
     type: path
   show:
-    description: Whether to print the table and the recap line.
+    description:
+      - Whether to print the table and the recap line.
+      - Ansible prints the C(ok) of this task after them. To have them last, use RV(screen) and the test
+        P(imaging.multicast.shown#test), as the role C(multicast_report) does.
     type: bool
     default: true
 attributes:
@@ -74,8 +80,21 @@ summary:
   returned: always
   type: dict
   sample: {"healthy": 1, "repaired": 4, "would_repair": 0, "needs_person": 1, "failed": 0, "unreachable": 0}
+screen:
+  description: The lines of the table, what a person has to do, and the recap line last.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    text:
+      description: The line.
+      type: str
+    outcome:
+      description: Outcome of the host it is about, or an empty string.
+      type: str
+  sample: [{"text": "fleet 1 | healthy 1 | repaired 0", "outcome": ""}]
 report_file:
-  description: The report that was written.
+  description: The C(report.json) that was written; the other files lie beside it.
   returned: always
   type: str
   sample: /home/admin/multicast-report/report.json
