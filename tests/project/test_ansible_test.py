@@ -1,4 +1,7 @@
-"""ansible-test on each supported ansible-core, without Docker, and nothing it skips goes unnoticed."""
+"""ansible-test on each supported ansible-core, without Docker, and nothing it skips goes unnoticed.
+
+What hangs on the order in which ansible-core prints is tried on each of them too.
+"""
 
 import re
 import shutil
@@ -8,6 +11,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.project.pythons import Version, interpreters
+from tests.project.test_playbooks import DEAD, Fleet, found, healthy, recap, stale
 from tests.project.tree import CACHE, ROOT, environment, files, run
 
 
@@ -119,6 +123,23 @@ def test_sanity(name):
 def test_units(name):
     major, minor = controller(name)
     assert re.search(r"\d+ passed", ansible_test(name, "units", "--python", f"{major}.{minor}"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CORES)
+def test_the_recap_is_last_and_changes_no_hosts_fate(name, tmp_path):
+    fleet = Fleet(tmp_path, install(name).with_name("ansible-playbook"))
+    fleet.add("person", {"findings": [found("fog.image.missing")]})
+    fleet.add("good", healthy())
+    fleet.add("stale", stale())
+    fleet.add("dead", healthy(), **DEAD)
+    mixed = fleet.run()
+    assert mixed.code == 2
+    assert mixed.recap == recap(healthy=1, repaired=1, needs_person=1, unreachable=1)
+    assert re.search(r"good +: .*failed=0", mixed.output)
+    assert fleet.run("--limit", "dead").recap == recap(unreachable=1)
+    in_order = fleet.run("--limit", "good,stale", playbook="check-multicast.yml")
+    assert (in_order.code, in_order.recap) == (0, recap(healthy=2))
 
 
 @pytest.mark.slow

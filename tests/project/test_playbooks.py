@@ -58,10 +58,14 @@ def healthy() -> dict[str, Any]:
 
 
 class Fleet:
-    """Hosts of the stand-in, and the collection with the stand-in instead of the FOG modules."""
+    """Hosts of the stand-in, and the collection with the stand-in instead of the FOG modules.
 
-    def __init__(self, folder: Path) -> None:
+    ``program`` is the ansible-playbook that runs.
+    """
+
+    def __init__(self, folder: Path, program: Path = PLAYBOOK) -> None:
         self.folder = folder
+        self.program = program
         self.tree = folder / "collections" / "ansible_collections" / "imaging" / "multicast"
         modules = self.tree / "plugins" / "modules"
         modules.mkdir(parents=True)
@@ -109,7 +113,7 @@ class Fleet:
             ANSIBLE_ASYNC_DIR=str(self.folder / "async"),
             PYTHONPYCACHEPREFIX=str(CACHE / "pycache"),
         )
-        command = [PLAYBOOK, "-i", inventory, playbook, *arguments]
+        command = [self.program, "-i", inventory, playbook, *arguments]
         done = subprocess.run(
             command, cwd=self.folder, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
         )
@@ -475,8 +479,8 @@ def test_the_report_in_all_its_forms(fleet: Fleet) -> None:
     (fleet.folder / "ansible.cfg").write_text("[defaults]\nshow_custom_stats = true\n")
     fleet.add("good", healthy())
     fleet.add("stale", stale(), fog_multicast_login_password="hunter2-secret")
-    broken = dict(stale(), fail={RESET: "login with hunter2-secret refused <script>"})
-    fleet.add("broken", broken, fog_multicast_login_password="hunter2-secret")
+    broken = dict(stale(), fail={RESET: "logins with hunter2-secret and hunter2-other refused <script>"})
+    fleet.add("broken", broken, fog_multicast_login_password="hunter2-secret", ansible_password="hunter2-other")
     run = fleet.run()
     assert run.outcomes == {"good": "healthy", "stale": "repaired", "broken": "failed"}, run.output
     assert run.recap == recap(healthy=1, repaired=1, failed=1)
@@ -489,7 +493,8 @@ def test_the_report_in_all_its_forms(fleet: Fleet) -> None:
     assert sorted(texts) == ["history.jsonl", "junit.xml", "multicast.prom", "report.html", "report.json"]
     for name, text in texts.items():
         assert "hunter2" not in text, name
-    assert "login with ******** refused" in texts["report.json"]
+    # The first is hidden by the module, which has it as an option.
+    assert "logins with ******** and (hidden) refused" in texts["report.json"]
     assert "refused <script>" not in texts["report.html"]
     assert run.recap in texts["report.html"]
     suite = ElementTree.fromstring(texts["junit.xml"])

@@ -14,6 +14,7 @@ from ansible import constants as C
 from ansible.errors import AnsibleError
 from ansible_collections.imaging.multicast.plugins.action import multicast_summary
 from ansible_collections.imaging.multicast.plugins.action.multicast_summary import ActionModule
+from ansible_collections.imaging.multicast.plugins.plugin_utils import _fleet
 
 SILENT = {"show": False}
 
@@ -152,14 +153,20 @@ def test_no_secret_of_the_inventory_is_in_any_file_nor_in_the_result(run_action,
     assert "hunter2" not in str(screen.lines)
 
 
+class Variables(dict):
+    """As Ansible's: a value that cannot be made raises."""
+
+    def get(self, name, default=None):
+        if name == "ansible_password":
+            raise AnsibleError("vault is locked")
+        return super().get(name, default)
+
+
 def test_a_secret_that_cannot_be_templated_is_passed_over(run_action, hosts):
-    class Variables(dict):
-        """As Ansible's: a value that cannot be made raises."""
+    hosts["stale"] = Variables(hosts["stale"], ansible_password="")
+    assert run_action(ActionModule, SILENT, hosts)["outcomes"]["stale"] == "would_repair"
 
-        def get(self, name, default=None):
-            if name == "ansible_password":
-                raise AnsibleError("vault is locked")
-            return super().get(name, default)
 
-    hosts["good"] = Variables(hosts["good"], ansible_password="")
-    assert run_action(ActionModule, SILENT, hosts)["outcomes"]["good"] == "healthy"
+def test_the_secrets_of_a_host_in_order_are_not_asked_for(run_action, hosts, monkeypatch):
+    monkeypatch.setattr(_fleet, "_secrets", None)
+    assert run_action(ActionModule, SILENT, {"good": hosts["good"]})["outcomes"] == {"good": "healthy"}
