@@ -148,7 +148,7 @@ def repair(lab: Lab, options: Sequence[str]) -> int:
             "The second run changed nothing (changed=0 on every host)."
         )
     print(
-        f"Report: {REPORT.name}/report.json. The lab still runs: make lab-status, make lab-ssh HOST=fog4, make check,\n"
+        f"Report: {REPORT.name}/report.html. The lab still runs: make lab-status, make lab-ssh HOST=fog4, make check,\n"
         "make break FAULT=no-master HOST=fog1; make lab-down takes it away."
     )
     return 0
