@@ -4,7 +4,9 @@
 
 """The history: what a line says, two writers at once, its bounds, and what counts as coming back."""
 
+import fcntl
 import json
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
@@ -67,23 +69,53 @@ def test_many_writers_lose_nothing(tmp_path):
     assert sorted(each["clean"][0] for each in _history.read(path)) == sorted(names)
 
 
-def test_many_writers_lose_nothing_while_it_is_shortened(tmp_path, monkeypatch):
-    """Shortening replaces the file under a waiting writer, which must not write to the old one."""
-    monkeypatch.setattr(_history, "MAX_RUNS", 10)
-    path = str(tmp_path / "history.jsonl")
-    lost = []
+@pytest.fixture
+def held(tmp_path, monkeypatch):
+    """A history that another writer has locked: its path, the way to let go, and a writer that waits for that."""
+    path = tmp_path / "history.jsonl"
+    _history.append(str(path), run(1))
+    other = path.open("a+b")
+    fcntl.flock(other, fcntl.LOCK_EX)
+    asked = threading.Event()
+    real = fcntl.flock
 
-    def write(number):
-        _history.append(path, run(1, name=f"host{number}"))
-        return number
+    def flock(file, how):
+        asked.set()
+        real(file, how)
 
-    for first in range(0, 80, 4):
-        with ThreadPoolExecutor(4) as pool:
-            written = list(pool.map(write, range(first, first + 4)))
-        kept = {each["clean"][0] for each in _history.read(path)}
-        lost += [number for number in written if f"host{number}" not in kept]
-    assert lost == []
-    assert [each.name for each in tmp_path.iterdir()] == ["history.jsonl"]
+    monkeypatch.setattr(_history.fcntl, "flock", flock)
+    writer = threading.Thread(target=_history.append, args=(str(path), run(2)))
+    writer.start()
+    # Without a lock it would not ask, and be done.
+    while not asked.wait(0.01) and writer.is_alive():
+        pass
+    yield path, other.close, writer
+    other.close()
+    writer.join()
+
+
+def days(path):
+    return [each["time"][8:10] for each in _history.read(str(path))]
+
+
+def test_a_second_writer_waits(held):
+    path, let_go, writer = held
+    assert writer.is_alive()
+    assert days(path) == ["01"]
+    let_go()
+    writer.join()
+    assert days(path) == ["01", "02"]
+
+
+def test_a_writer_that_waited_does_not_write_to_a_file_that_was_replaced(held):
+    """Shortening replaces the file under a waiting writer."""
+    path, let_go, writer = held
+    shorter = path.with_name("shorter")
+    shorter.write_text(json.dumps(run(9)) + "\n")
+    shorter.replace(path)
+    let_go()
+    writer.join()
+    assert days(path) == ["02", "09"]
 
 
 def test_it_is_bounded_by_runs(tmp_path, monkeypatch):
