@@ -1,0 +1,277 @@
+# Copyright: (c) imaging.multicast contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Reader: whether the host's own firewall lets the stream through.
+
+firewalld, ufw and today's iptables all end in nftables rules, so those are read (``nft -j list ruleset``) and walked as
+a packet would walk them. A rule whose conditions are not understood, for example one that decides at random or by an
+address list, leaves the answer open: only a rule that surely drops the packet is told.
+"""
+
+import ipaddress
+import json
+import os
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+
+from .._fog.command import CommandError, ask
+
+#: Seconds ``nft`` may take.
+TIMEOUT = 10
+#: Programs that write the rules, by a file that is there while they run or are switched on.
+MANAGERS = (("firewalld", "/run/firewalld.pid"), ("firewalld", "/run/firewalld"), ("ufw", "/run/ufw.lock"))
+_FAMILIES = ("inet", "ip")
+ACCEPT, DROP, OPEN = "accept", "drop", "open"
+_GO_ON = "continue"
+_DEPTH = 16
+
+
+class Packet(NamedTuple):
+    """A packet as rules see it. ``source`` or ``target`` is "" where any could come."""
+
+    hook: str  # "input" or "output"
+    interface: str
+    protocol: str  # "udp"
+    source: str
+    target: str
+    source_port: int
+    target_port: int
+
+
+class Block(NamedTuple):
+    """A rule that surely drops the packet: ``where`` is its place, ``rule`` what it says."""
+
+    packet: Packet
+    where: str
+    rule: str
+
+
+class Firewall(NamedTuple):
+    """What was found. ``open`` counts the packets whose fate could not be told; ``error`` why rules were not read."""
+
+    blocks: Tuple[Block, ...] = ()
+    open: int = 0
+    manager: str = ""
+    error: str = ""
+
+
+def read_firewall(packets: Sequence[Packet]) -> Firewall:
+    """What the host's rules do to each of these packets. Nothing is raised; ``error`` tells what could not be read."""
+    manager = next((name for name, path in MANAGERS if os.path.exists(path)), "")
+    try:
+        rules = parse_ruleset(ask("nft", ("-j", "list", "ruleset"), TIMEOUT))
+    except CommandError as error:
+        return Firewall(manager=manager, error=str(error))
+    except ValueError as error:
+        return Firewall(manager=manager, error=f"nft prints no JSON ({error})")
+    return judge(rules, packets)._replace(manager=manager)
+
+
+class Rules(NamedTuple):
+    """Chains by family, table and name, each with its rules in order; and what sets hold."""
+
+    chains: Mapping[Tuple[str, str, str], Mapping[str, Any]]
+    rules: Mapping[Tuple[str, str, str], Sequence[Mapping[str, Any]]]
+    sets: Mapping[Tuple[str, str, str], Sequence[Any]]
+
+
+def parse_ruleset(text: str) -> Rules:
+    """What ``nft -j list ruleset`` printed. :raises ValueError: it is something else."""
+    content = json.loads(text)
+    entries = content.get("nftables") if isinstance(content, dict) else None
+    if not isinstance(entries, list):
+        raise ValueError("no list nftables")
+    chains: Dict[Tuple[str, str, str], Mapping[str, Any]] = {}
+    rules: Dict[Tuple[str, str, str], List[Mapping[str, Any]]] = {}
+    sets: Dict[Tuple[str, str, str], Sequence[Any]] = {}
+    for entry in entries:
+        for kind, value in entry.items() if isinstance(entry, dict) else ():
+            if not isinstance(value, dict) or str(value.get("family")) not in _FAMILIES:
+                continue
+            table = (str(value.get("family")), str(value.get("table")))
+            if kind == "chain":
+                chains[(*table, str(value.get("name")))] = value
+            elif kind == "rule" and isinstance(value.get("expr"), list):
+                rules.setdefault((*table, str(value.get("chain"))), []).append(value)
+            elif kind in ("set", "map") and isinstance(value.get("elem", []), list):
+                sets[(*table, str(value.get("name")))] = value.get("elem", [])
+    return Rules(chains, rules, sets)
+
+
+def judge(rules: Rules, packets: Sequence[Packet]) -> Firewall:
+    """What the rules do to each packet. Pure."""
+    blocks = []
+    unknown = 0
+    for packet in packets:
+        verdict, block = _fate(rules, packet)
+        if verdict == DROP and block is not None:
+            blocks.append(block)
+        elif verdict == OPEN:
+            unknown += 1
+    return Firewall(tuple(blocks), unknown)
+
+
+def _fate(rules: Rules, packet: Packet) -> Tuple[str, Optional[Block]]:
+    """Every base chain of the hook must let the packet pass; one that surely drops it decides."""
+    unknown = False
+    for key, chain in rules.chains.items():
+        if chain.get("hook") != packet.hook or chain.get("type") == "nat":
+            continue
+        verdict, block = _walk(rules, key, packet, 0)
+        if verdict == DROP:
+            return DROP, block
+        if verdict == _GO_ON and chain.get("policy") == DROP:
+            return DROP, Block(packet, _place(key), "policy drop")
+        unknown = unknown or verdict == OPEN
+    return (OPEN if unknown else ACCEPT), None
+
+
+def _walk(rules: Rules, key: Tuple[str, str, str], packet: Packet, depth: int) -> Tuple[str, Optional[Block]]:
+    """The verdict of one chain. Once a rule may or may not have decided, no later one is sure."""
+    if depth > _DEPTH:
+        return OPEN, None
+    unsure = False
+    for rule in rules.rules.get(key, ()):
+        matched, verdict = _rule(rules, key, rule["expr"], packet)
+        if matched is False or verdict is None:
+            continue
+        target = ""
+        if isinstance(verdict, tuple):
+            verdict, target = verdict
+        block: Optional[Block] = None
+        if verdict in ("jump", "goto"):
+            inner, block = _walk(rules, (*key[:2], target), packet, depth + 1)
+            if inner == _GO_ON and verdict == "goto":
+                # What follows is the base chain's policy or the caller's next rule; which of them is not known here.
+                return OPEN, None
+            verdict = inner
+        elif verdict == DROP:
+            place = "{}, rule {}".format(_place(key), rule.get("handle", "?"))
+            block = Block(packet, place, json.dumps(rule["expr"], sort_keys=True)[:300])
+        if verdict == OPEN:
+            unsure = True
+        elif verdict == "return":
+            if matched:
+                return (OPEN if unsure else _GO_ON), None
+            unsure = True
+        elif verdict in (ACCEPT, DROP):
+            if matched and not unsure:
+                return verdict, block
+            unsure = True
+    return (OPEN if unsure else _GO_ON), None
+
+
+def _rule(rules: Rules, key: Tuple[str, str, str], parts: Sequence[Any], packet: Packet) -> Tuple[Optional[bool], Any]:
+    """Whether a rule is meant for the packet (None: not known), and its verdict (None: it has none)."""
+    known = True
+    for part in parts:
+        if not isinstance(part, dict) or len(part) != 1:
+            known = False
+            continue
+        name, value = next(iter(part.items()))
+        if name == "match":
+            matches = _match(rules, key, value, packet) if isinstance(value, dict) else None
+            if matches is False:
+                return False, None
+            known = known and matches is True
+        elif name in (ACCEPT, DROP, "return"):
+            return (True if known else None), name
+        elif name == "reject":
+            return (True if known else None), DROP
+        elif name in ("jump", "goto") and isinstance(value, dict):
+            return (True if known else None), (name, str(value.get("target")))
+        elif name not in ("counter", "log", "comment"):
+            # A limit, a verdict map, an extension of iptables: what it decides is not known.
+            known = False
+            if name in ("vmap", "queue", "xt"):
+                return None, OPEN
+    return (True if known else None), None
+
+
+def _match(rules: Rules, key: Tuple[str, str, str], match: Mapping[str, Any], packet: Packet) -> Optional[bool]:
+    """Whether one condition holds; None when that is not known."""
+    left = match.get("left")
+    if not isinstance(left, dict) or len(left) != 1:
+        return None
+    value = _value(left, packet)
+    if value is None:
+        return None
+    right = match.get("right")
+    if isinstance(right, str) and right.startswith("@"):
+        found = rules.sets.get((*key[:2], right[1:]))
+        right = None if found is None else {"set": found}
+    holds = _within(value, right)
+    if holds is None or match.get("op") not in ("==", "in", "!="):
+        return None
+    return not holds if match.get("op") == "!=" else holds
+
+
+def _value(left: Mapping[str, Any], packet: Packet) -> Any:
+    """What the packet has where a condition looks; None when that is not known."""
+    name, where = next(iter(left.items()))
+    if not isinstance(where, dict):
+        return None
+    field = (where.get("protocol"), where.get("field")) if name == "payload" else (name, where.get("key"))
+    return {
+        ("udp", "dport"): packet.target_port,
+        ("udp", "sport"): packet.source_port,
+        ("th", "dport"): packet.target_port,
+        ("th", "sport"): packet.source_port,
+        ("tcp", "dport"): -1,
+        ("tcp", "sport"): -1,
+        ("ip", "saddr"): packet.source or None,
+        ("ip", "daddr"): packet.target or None,
+        ("ip", "protocol"): packet.protocol,
+        ("meta", "l4proto"): packet.protocol,
+        ("meta", "nfproto"): "ipv4",
+        ("meta", "protocol"): "ip",
+        ("meta", "iifname"): packet.interface if packet.hook == "input" else None,
+        ("meta", "oifname"): packet.interface if packet.hook == "output" else None,
+        # The stream's first packet belongs to no connection the host knows of.
+        ("ct", "state"): "new",
+    }.get(field)
+
+
+def _within(value: Any, right: Any) -> Optional[bool]:
+    """Whether a value is the one, in the range, the network or the set; None when the form is not understood."""
+    if isinstance(right, dict) and len(right) == 1:
+        kind, inner = next(iter(right.items()))
+        if kind == "set" and isinstance(inner, list):
+            answers = [_within(value, one) for one in inner]
+            return True if True in answers else None if None in answers else False
+        if kind == "range" and isinstance(inner, list) and len(inner) == 2:
+            if isinstance(value, int) and all(isinstance(end, int) for end in inner):
+                return bool(inner[0] <= value <= inner[1])
+            return _between(value, inner)
+        if kind == "prefix" and isinstance(inner, dict):
+            return _in_network(value, "{}/{}".format(inner.get("addr"), inner.get("len")))
+        if kind == "elem" and isinstance(inner, dict):
+            return _within(value, inner.get("val"))
+        return None
+    if isinstance(right, list):
+        return _within(value, {"set": right})
+    if isinstance(value, int):
+        return value == right if isinstance(right, int) else None
+    if isinstance(value, str) and isinstance(right, str):
+        # An interface may be given by its beginning: "eth*".
+        return value.startswith(right[:-1]) if right.endswith("*") else value == right
+    return None
+
+
+def _between(value: Any, ends: Sequence[Any]) -> Optional[bool]:
+    try:
+        low, high = (ipaddress.IPv4Address(str(end)) for end in ends)
+        return low <= ipaddress.IPv4Address(str(value)) <= high
+    except ValueError:
+        return None
+
+
+def _in_network(value: Any, network: str) -> Optional[bool]:
+    try:
+        return ipaddress.IPv4Address(str(value)) in ipaddress.IPv4Network(network, strict=False)
+    except ValueError:
+        return None
+
+
+def _place(key: Tuple[str, str, str]) -> str:
+    return "nftables table {} {}, chain {}".format(*key)

@@ -1,0 +1,143 @@
+# Copyright: (c) imaging.multicast contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the host's firewall does to the stream."""
+
+import json
+
+import pytest
+from ansible_collections.imaging.multicast.plugins.module_utils._fog.command import CommandError
+from ansible_collections.imaging.multicast.plugins.module_utils._probe import firewall
+from ansible_collections.imaging.multicast.plugins.module_utils._probe.firewall import Packet, judge, parse_ruleset
+from hypothesis import given
+from hypothesis import strategies as st
+
+STREAM = Packet("input", "eth0", "udp", "10.0.0.1", "234.0.0.1", 50021, 50020)
+DPORT = {"payload": {"protocol": "udp", "field": "dport"}}
+# What nft 1.0.6 printed for: udp dport 49152-65533 drop
+DROP = {"match": {"op": "==", "left": DPORT, "right": {"range": [49152, 65533]}}}
+ESTABLISHED = {
+    "match": {"op": "in", "left": {"ct": {"key": "state"}}, "right": ["established", "related"]},
+}
+AT_RANDOM = {"match": {"op": "<", "left": {"numgen": {"mode": "random", "mod": 100, "offset": 0}}, "right": 5}}
+
+
+def chain(*rules, name="c", hook="input", policy="accept", family="inet", **more):
+    head = {"family": family, "table": "t", "name": name, "handle": 1}
+    if hook:
+        head.update(type="filter", hook=hook, prio=0, policy=policy)
+    body = [
+        {"rule": {"family": family, "table": "t", "chain": name, "handle": number, "expr": list(parts)}}
+        for number, parts in enumerate(rules, 2)
+    ]
+    return [{"chain": dict(head, **more)}, *body]
+
+
+def fate(*entries, packet=STREAM):
+    """``drop``, ``open`` or ``accept``."""
+    flat = [{"metainfo": {"version": "1.0.6"}}]
+    for entry in entries:
+        flat += entry
+    found = judge(parse_ruleset(json.dumps({"nftables": flat})), [packet])
+    return "drop" if found.blocks else "open" if found.open else "accept"
+
+
+def test_no_rules_let_everything_pass():
+    assert fate() == "accept"
+    assert fate(chain()) == "accept"
+
+
+def test_a_rule_that_drops_the_port_is_told_with_its_place():
+    found = judge(parse_ruleset(json.dumps({"nftables": chain([DROP, {"drop": None}])})), [STREAM])
+    assert [(block.where, "49152" in block.rule) for block in found.blocks] == [
+        ("nftables table inet t, chain c, rule 2", True)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rules", "told"),
+    [
+        ([[{"reject": None}]], "drop"),
+        ([[DROP, {"counter": {"packets": 0, "bytes": 0}}, {"drop": None}]], "drop"),
+        ([[DROP, {"accept": None}], [{"drop": None}]], "accept"),
+        ([[ESTABLISHED, {"accept": None}], [{"drop": None}]], "drop"),
+        ([[DROP, AT_RANDOM, {"drop": None}]], "open"),
+        ([[{"limit": {"rate": 5}}, {"accept": None}], [{"drop": None}]], "open"),
+        ([[{"match": {"op": "!=", "left": DPORT, "right": 22}}, {"drop": None}]], "drop"),
+        (
+            [[{"match": {"op": "==", "left": DPORT, "right": {"set": [22, {"range": [80, 90]}]}}}, {"drop": None}]],
+            "accept",
+        ),
+        ([[{"match": {"op": "==", "left": {"meta": {"key": "iifname"}}, "right": "eth*"}}, {"drop": None}]], "drop"),
+        ([[{"match": {"op": "==", "left": {"meta": {"key": "iifname"}}, "right": "lo"}}, {"drop": None}]], "accept"),
+        ([[{"xt": {"type": "match", "name": "comment"}}, {"drop": None}]], "open"),
+        ([[{"return": None}], [{"drop": None}]], "accept"),
+    ],
+)
+def test_rules_are_walked_as_a_packet_does(rules, told):
+    assert fate(chain(*rules)) == told
+
+
+def test_networks_and_named_sets():
+    source = {"payload": {"protocol": "ip", "field": "saddr"}}
+    prefix = {"prefix": {"addr": "10.0.0.0", "len": 8}}
+    assert fate(chain([{"match": {"op": "==", "left": source, "right": prefix}}, {"drop": None}])) == "drop"
+    named = [{"set": {"family": "inet", "table": "t", "name": "open", "elem": [50020]}}]
+    rule = [{"match": {"op": "==", "left": DPORT, "right": "@open"}}, {"accept": None}]
+    assert fate(chain(rule, policy="drop"), named) == "accept"
+    assert fate(chain(rule, policy="drop")) == "open"
+    assert fate(chain([{"match": {"op": "==", "left": source, "right": prefix}}, {"drop": None}]),
+                packet=STREAM._replace(source="")) == "open"  # fmt: skip
+
+
+def test_a_policy_drops_what_no_rule_lets_pass():
+    assert fate(chain(policy="drop")) == "drop"
+    assert fate(chain([DROP, {"accept": None}], policy="drop")) == "accept"
+    assert fate(chain(policy="drop", hook="output")) == "accept"
+    assert fate(chain(policy="drop", family="ip6")) == "accept"
+
+
+def test_other_chains_are_followed():
+    inner = chain([DROP, {"drop": None}], name="ports", hook="")
+    assert fate(chain([{"jump": {"target": "ports"}}]), inner) == "drop"
+    assert fate(chain([{"jump": {"target": "nowhere"}}], [{"accept": None}], policy="drop"), inner) == "accept"
+    assert fate(chain([{"goto": {"target": "ports"}}]), inner) == "drop"
+    assert fate(chain([{"jump": {"target": "c"}}])) == "open"
+
+
+def test_what_one_base_chain_accepts_another_may_still_drop():
+    assert fate(chain([{"accept": None}]), chain([{"drop": None}], name="later")) == "drop"
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(max_size=4),
+        lambda inner: (
+            st.lists(inner, max_size=4)
+            | st.dictionaries(
+                st.sampled_from(["match", "left", "right", "op", "drop", "jump", "target", "set", "range", "payload"]),
+                inner,
+                max_size=4,
+            )
+        ),
+        max_leaves=20,
+    )
+)
+def test_no_rule_is_too_strange(parts):
+    found = judge(
+        parse_ruleset(json.dumps({"nftables": chain([parts], parts if isinstance(parts, list) else [])})), [STREAM]
+    )
+    assert len(found.blocks) <= 1
+
+
+def test_what_cannot_be_read_is_told(monkeypatch):
+    def broken(*_words):
+        raise CommandError("the command nft is not on this host")
+
+    monkeypatch.setattr(firewall, "ask", broken)
+    assert "nft" in firewall.read_firewall([STREAM]).error
+    monkeypatch.setattr(firewall, "ask", lambda *_words: "[]")
+    assert "JSON" in firewall.read_firewall([STREAM]).error
+    monkeypatch.setattr(firewall, "ask", lambda *_words: json.dumps({"nftables": chain([DROP, {"drop": None}])}))
+    assert len(firewall.read_firewall([STREAM]).blocks) == 1
