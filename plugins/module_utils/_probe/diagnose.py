@@ -27,8 +27,10 @@ def diagnose(end: End) -> Tuple[Finding, ...]:
 
 
 def _causes(end: End) -> List[Finding]:
-    found: List[Finding] = []
-    for look in (_not_started, _firewall, _source, _join, _querier, _ttl, _mtu, _differs, _unread):
+    found = _not_started(end)
+    if found:
+        return found
+    for look in (_firewall, _source, _join, _querier, _ttl, _mtu, _differs, _unread):
         found += look(end)
     return found
 
