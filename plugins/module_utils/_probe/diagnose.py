@@ -280,7 +280,10 @@ def judge(sender: Mapping[str, Any], receivers: Sequence[Mapping[str, Any]]) -> 
     waited = {str(one["address"]): int(one["unanswered"]) for one in sender.get("peers") or ()}
     each = shares(receivers, sender)
     worst = max(each, key=lambda one: (one.lost, waited.get(one.address, 0)))
+    explained = {str(one.get("address")) for one in receivers if _explained(one)}
     for one in each:
+        if one.address in explained:
+            continue
         lines = [
             "%d datagrams arrived, %.1f %% fewer than at the best receiver" % (one.arrived, one.lost),
             "%d of them were thrown away by the host, which was too slow to take them" % one.overrun,
@@ -296,6 +299,14 @@ def judge(sender: Mapping[str, Any], receivers: Sequence[Mapping[str, Any]]) -> 
             summary = "%.1f %% of the stream is lost on the way to %s." % (one.lost, one.host)
             found.append(finding("net.loss", subject, summary, lines))
     return _sorted(found)
+
+
+def _explained(result: Mapping[str, Any]) -> bool:
+    """Whether a receiver told by itself what breaks the stream."""
+    return any(
+        each.get("severity") == ERROR and each.get("id") != "net.probe.incomplete"
+        for each in result.get("findings") or ()
+    )
 
 
 def _stands_out(one: Share, each: Sequence[Share], waited: Mapping[str, int]) -> bool:

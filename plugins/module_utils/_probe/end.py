@@ -15,7 +15,7 @@ from .watch import Silence
 
 SENDER, RECEIVER = "sender", "receiver"
 #: A transfer that was not made (check mode).
-NOTHING = Transfer(None, False, 0, 0.0, "", "", ())
+NOTHING = Transfer(None, False, 0, 0.0, "", "")
 
 
 class End(NamedTuple):

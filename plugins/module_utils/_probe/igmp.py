@@ -6,7 +6,7 @@
 
 import socket
 import struct
-from typing import List, NamedTuple, Optional, Set, Tuple
+from typing import List, NamedTuple, Optional, Tuple
 
 PROC_IGMP = "/proc/net/igmp"
 # RFC 2236 section 2, RFC 3376 section 4.1
@@ -130,8 +130,3 @@ class Ear:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
-
-
-def sources(queries: List[Query]) -> Set[str]:
-    """Who asked."""
-    return {query.source for query in queries}

@@ -65,9 +65,11 @@ def probe(params: Mapping[str, Any], check_mode: bool, tell: Any) -> Dict[str, A
     if params["role"] == JUDGE:
         return judge(params["results"])
     _check(params)
+    # Looking around counts too, so that nothing outlives the timeout.
+    until = time.monotonic() + params["timeout"] - _SPARE
     if params["role"] == SENDER:
-        return _send(params, check_mode, tell)
-    return _receive(params, check_mode)
+        return _send(params, check_mode, tell, until)
+    return _receive(params, check_mode, until)
 
 
 def judge(results: List[Mapping[str, Any]]) -> Dict[str, Any]:
@@ -191,7 +193,7 @@ def _which(name: str) -> str:
     return shutil.which(name, path=os.pathsep.join([*folders, *_FOLDERS])) or name
 
 
-def _send(params: Mapping[str, Any], check_mode: bool, tell: Any) -> Dict[str, Any]:
+def _send(params: Mapping[str, Any], check_mode: bool, tell: Any, until: float) -> Dict[str, Any]:
     plan = _plan_sender(params)
     stream, link = plan.stream, plan.link
     alone = params["receivers"] == 0
@@ -214,9 +216,9 @@ def _send(params: Mapping[str, Any], check_mode: bool, tell: Any) -> Dict[str, A
     if not check_mode:
         tell("multicast_probe: port %d on %s, %d bytes" % (stream.portbase, link.name, params["size"]))
         if alone:
-            end, own = _loop(end, plan.program, params["timeout"])
+            end, own = _loop(end, plan.program, until)
         else:
-            end = _transmit(end, plan.program, params["timeout"])
+            end = _transmit(end, plan.program, until)
     found = list(diagnose.diagnose(end))
     if own is not None:
         found += [each for each in diagnose.diagnose(own) if each.id not in [other.id for other in found]]
@@ -234,29 +236,39 @@ def _send(params: Mapping[str, Any], check_mode: bool, tell: Any) -> Dict[str, A
     )
 
 
-def _transmit(end: End, program: str, timeout: float) -> End:
+def _left(until: float) -> float:
+    """Seconds that are left. :raises Failure: looking around took all of them."""
+    left = until - time.monotonic()
+    if left < 1:
+        raise Failure("Looking at the host took so long that no time was left to send; give a longer timeout.")
+    return left
+
+
+def _transmit(end: End, program: str, until: float) -> End:
     before = read_counters()
+    timeout = _left(until)
     wait = int(max(1, min(30, timeout / 3)))
     command = udpcast.sender_command(program, end.stream, max(1, end.receivers), wait)
-    done = run(command, timeout - _SPARE, payload.chunks(end.stream.portbase, end.size))
+    done = run(command, timeout, payload.chunks(end.stream.portbase, end.size))
     return end._replace(transfer=done, said=udpcast.parse(done.output), counters=difference(before, read_counters()))
 
 
-def _loop(end: End, program: str, timeout: float) -> Tuple[End, End]:
+def _loop(end: End, program: str, until: float) -> Tuple[End, End]:
     """Send and receive on the same interface at the same time."""
     own = end._replace(role=RECEIVER, address="", firewall=end.firewall._replace(blocks=(), open=0, error=""))
     own = own._replace(stream=_heard_stream(end.stream))
     kept: List[End] = []
-    listener = threading.Thread(target=lambda: kept.append(_listen(own, timeout)))
+    _left(until)
+    listener = threading.Thread(target=lambda: kept.append(_listen(own, until)))
     listener.start()
     try:
-        end = _transmit(end, program, timeout)
+        end = _transmit(end, program, until)
     finally:
         listener.join()
     return end, kept[0] if kept else own
 
 
-def _receive(params: Mapping[str, Any], check_mode: bool) -> Dict[str, Any]:
+def _receive(params: Mapping[str, Any], check_mode: bool, until: float) -> Dict[str, Any]:
     name = params["interface"] or ""
     link = _link(name, "")
     # udp-receiver would take the first interface; the one that is looked at is to be the one it uses.
@@ -282,7 +294,7 @@ def _receive(params: Mapping[str, Any], check_mode: bool) -> Dict[str, Any]:
         firewall=read_firewall(packets),
     )
     if not check_mode:
-        end = _listen(end, params["timeout"])
+        end = _listen(end, until)
     return dict(view(end), proven=_proven(end.complete, 1), findings=as_dicts(diagnose.diagnose(end)))
 
 
@@ -290,14 +302,15 @@ def _heard_stream(stream: udpcast.Stream) -> udpcast.Stream:
     return stream._replace(rendezvous=stream.rendezvous or CONTROL)
 
 
-def _listen(end: End, timeout: float) -> End:
+def _listen(end: End, until: float) -> End:
     name = end.link.name
+    timeout = _left(until)
     ear = igmp.Ear(name, end.link.address)
     watcher = Watcher(ear, lambda: igmp.joined(name), read_counters)
     before = read_counters()
     command = udpcast.receiver_command(_which("udp-receiver"), end.stream, int(max(3, min(40, timeout / 2))))
     try:
-        done = run(command, timeout - _SPARE, watch=watcher.look)
+        done = run(command, timeout, watch=watcher.look)
     finally:
         watcher.close()
     return end._replace(

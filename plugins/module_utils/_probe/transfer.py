@@ -16,10 +16,10 @@ import select
 import signal
 import subprocess
 import time
-from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Callable, Dict, Iterator, NamedTuple, Optional, Sequence, Tuple
 
 _PR_SET_PDEATHSIG = 1
-#: Seconds between two samples.
+#: Seconds between two calls of a watch.
 INTERVAL = 0.25
 _READ = 256 * 1024
 #: What udp-sender prints before its first and after its last block.
@@ -31,13 +31,6 @@ _KEPT = 256 * 1024
 Watch = Callable[[float, int, bytes], None]
 
 
-class Sample(NamedTuple):
-    """How much had been received (or handed to the sender) after some seconds."""
-
-    seconds: float
-    bytes: int
-
-
 class Transfer(NamedTuple):
     """How it went."""
 
@@ -47,7 +40,6 @@ class Transfer(NamedTuple):
     seconds: float  # from the beginning of the transfer to its last byte; 0 when it never began
     sha256: str  # of what was received or sent
     output: str  # what the program printed
-    samples: Tuple[Sample, ...]
     error: str = ""  # why it could not be started
 
 
@@ -77,7 +69,7 @@ def run(
     """
     try:
         # run_command can neither stream nor arrange for the program's death.
-        process = subprocess.Popen(  # pylint: disable=ansible-bad-function
+        process = subprocess.Popen(  # pylint: disable=ansible-bad-function,subprocess-popen-preexec-fn
             list(command),
             stdin=subprocess.DEVNULL if payload is None else subprocess.PIPE,
             stdout=subprocess.PIPE if payload is None else subprocess.DEVNULL,
@@ -87,7 +79,7 @@ def run(
             preexec_fn=_die_with(os.getpid()),
         )
     except (OSError, subprocess.SubprocessError, AttributeError) as error:
-        return Transfer(None, False, 0, 0.0, "", "", (), str(error))
+        return Transfer(None, False, 0, 0.0, "", "", str(error))
     try:
         return _Pump(process, timeout, payload, watch).work()
     finally:
@@ -122,7 +114,7 @@ class _Pump:
         self.count = 0
         self.hash = hashlib.sha256()
         self.said = b""
-        self.samples: List[Sample] = []
+        self.looked = 0.0
         self.pending = b""
 
     def work(self) -> Transfer:
@@ -130,8 +122,8 @@ class _Pump:
         timed_out = False
         while readers or writers:
             now = time.monotonic()
-            if not self.samples or now - self.began - self.samples[-1].seconds >= INTERVAL:
-                self._sample(now)
+            if now - self.looked >= INTERVAL:
+                self._look(now)
             if now >= self.deadline:
                 timed_out = True
                 break
@@ -143,7 +135,7 @@ class _Pump:
                 if not self._write(number):
                     del writers[number]
         code = self._end(timed_out)
-        self._sample(time.monotonic())
+        self._look(time.monotonic())
         return Transfer(
             code=code,
             timed_out=timed_out,
@@ -151,7 +143,6 @@ class _Pump:
             seconds=self.last - self.first if self.first is not None else 0.0,
             sha256=self.hash.hexdigest(),
             output=self.said.decode("utf-8", "replace"),
-            samples=_thinned(self.samples),
         )
 
     def _streams(self) -> Tuple[Dict[int, str], Dict[int, str]]:
@@ -214,8 +205,8 @@ class _Pump:
         self.count += len(data)
         self.hash.update(data)
 
-    def _sample(self, now: float) -> None:
-        self.samples.append(Sample(now - self.began, self.count))
+    def _look(self, now: float) -> None:
+        self.looked = now
         if self.watch is not None:
             self.watch(now - self.began, self.count, self.said)
 
@@ -225,9 +216,3 @@ class _Pump:
         except subprocess.TimeoutExpired:
             self.process.kill()
             return self.process.wait()
-
-
-def _thinned(samples: Sequence[Sample], limit: int = 200) -> Tuple[Sample, ...]:
-    """At most ``limit`` samples, evenly chosen, the last one among them."""
-    step = max(1, -(-len(samples) // limit))
-    return tuple(samples[::-step][::-1])

@@ -14,7 +14,7 @@ from ansible_collections.imaging.multicast.plugins.module_utils._fog.processes i
 from ansible_collections.imaging.multicast.plugins.module_utils._probe import fog, payload, probe
 from ansible_collections.imaging.multicast.plugins.module_utils._probe.firewall import Block, Firewall
 from ansible_collections.imaging.multicast.plugins.module_utils._probe.host import Link, LinkError
-from ansible_collections.imaging.multicast.plugins.module_utils._probe.transfer import Sample, Transfer
+from ansible_collections.imaging.multicast.plugins.module_utils._probe.transfer import Transfer
 from ansible_collections.imaging.multicast.plugins.modules import multicast_probe
 from ansible_collections.imaging.multicast.tests.unit.plugins.module_utils._fog import fakes
 
@@ -57,8 +57,7 @@ class Network:
 
     @staticmethod
     def result(data, output):
-        samples = (Sample(0.0, 0), Sample(2.0, len(data)))
-        return Transfer(0, False, len(data), 2.0, hashlib.sha256(data).hexdigest(), output, samples)
+        return Transfer(0, False, len(data), 2.0, hashlib.sha256(data).hexdigest(), output)
 
     def of(self, name):
         return [command for command in self.commands if command[0].endswith(name)]

@@ -23,8 +23,8 @@ SIZE = 1000000
 SHA = hashlib.sha256(b"it").hexdigest()
 LINK = Link("eth0", (("10.99.4.1", 16),), 1500, 0)
 GROUP = "234.99.1.1"
-DONE = Transfer(0, False, SIZE, 2.0, SHA, "", ())
-BROKEN = Transfer(-9, True, 300, 2.0, "other", "", ())
+DONE = Transfer(0, False, SIZE, 2.0, SHA, "")
+BROKEN = Transfer(-9, True, 300, 2.0, "other", "")
 SAID = Said(
     address="10.99.1.1",
     interface="eth0",
@@ -75,7 +75,7 @@ def test_what_was_not_tried_still_has_a_firewall():
 @pytest.mark.parametrize(
     ("end", "told"),
     [
-        (sender(transfer=Transfer(None, False, 0, 0.0, "", "", (), "No such file"), said=Said()), "net.probe.failed"),
+        (sender(transfer=Transfer(None, False, 0, 0.0, "", "", "No such file"), said=Said()), "net.probe.failed"),
         (sender(transfer=BROKEN, said=Said(errors=("bind: Address already in use",))), "net.probe.failed"),
         (sender(transfer=BROKEN, said=SAID._replace(complete=False)), "net.probe.incomplete"),
         (sender(said=SAID._replace(peers=("10.99.4.1",))), "net.join.missing"),
@@ -194,6 +194,13 @@ def test_a_host_that_throws_datagrams_away_itself_lost_none_on_the_way():
 def test_a_receiver_alone_is_measured_by_what_was_sent():
     found = diagnose.judge(sent(57e6, 0), [result("client1", "10.99.4.1", 5000)])
     assert [each.id for each in found] == ["net.loss"]
+
+
+def test_a_receiver_that_knows_its_own_trouble_is_not_called_lossy():
+    known = dict(result("client2", "10.99.4.2", 3), findings=[{"id": "net.firewall.receiver", "severity": "error"}])
+    assert diagnose.judge(sent(57e6, 0), [result("client1", "10.99.4.1", 12000), known]) == ()
+    unknown = dict(known, findings=[{"id": "net.probe.incomplete", "severity": "error"}])
+    assert len(diagnose.judge(sent(57e6, 0), [result("client1", "10.99.4.1", 12000), unknown])) == 1
 
 
 def test_nothing_sent_is_no_loss():
