@@ -53,7 +53,7 @@ class Probe(NamedTuple):
 
     def ids(self) -> set[str]:
         """Every finding, infos left out."""
-        return set().union(*(controller.finding_ids(one) for one in (self.sent, *self.received, self.judged)))
+        return {name for one in (self.sent, *self.received, self.judged) for name in controller.finding_ids(one)}
 
     def of(self, name: str) -> list[str]:
         """The subjects of a kind of finding."""
@@ -72,7 +72,7 @@ def call(lab: Lab, host: Host, *options: str, check: bool = True, **arguments: A
 
 def probe(lab: Lab, hosts: Hosts, size: int = SIZE, timeout: int = TIMEOUT, **more: Any) -> Probe:
     """Ask the sender for a port, let both clients receive and the server send, and judge all of it."""
-    shared = {"size": size, "timeout": timeout, "bitrate": RATE, **more}
+    shared: dict[str, Any] = {"size": size, "timeout": timeout, "bitrate": RATE, **more}
     shared["portbase"] = call(lab, hosts.fog, "--check", role="sender", **shared)["portbase"]
     clients = [
         controller.start(lab, host, MODULE, arguments={"role": "receiver", **shared}) for host in (hosts.one, hosts.two)

@@ -12,6 +12,7 @@ import shutil
 import socket
 import threading
 import time
+import zlib
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from .._findings import finding
@@ -40,7 +41,7 @@ _SMALLEST, _LARGEST = 64 * 1024, 1024 * 1024 * 1024
 
 def argument_spec() -> Dict[str, Dict[str, Any]]:
     """The options of multicast_probe."""
-    spec = {
+    spec: Dict[str, Dict[str, Any]] = {
         "role": {"type": "str", "choices": [SENDER, RECEIVER, JUDGE], "required": True},
         "interface": {"type": "str"},
         "portbase": {"type": "int"},
@@ -155,8 +156,8 @@ def _plan_sender(params: Mapping[str, Any]) -> _Plan:
     busy = set(wish.busy) | {sender.port for sender in read_processes().senders}
     port = params["portbase"]
     if port is None:
-        # Any number will do; the same host asks twice within a second only to be told two different ports.
-        port = ports.choose(busy, int(time.time()) * 7919, ports.is_free)
+        # Any number will do; two hosts that begin in the same second are to meet at different ports.
+        port = ports.choose(busy, zlib.crc32(("%s %f" % (socket.gethostname(), time.time())).encode()), ports.is_free)
         if port is None:
             raise Failure("No port between %d and %d is free." % (ports.LOWEST, ports.HIGHEST))
     elif {port, port + 1} & ports.taken(busy):
