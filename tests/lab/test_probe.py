@@ -14,7 +14,7 @@ from tests.lab.conftest import Boot
 from tests.lab.fog import processes
 from tests.lab.host import Host
 from tests.lab.lab import Lab
-from tests.lab.scenes import sender_ids, sending
+from tests.lab.scenes import sender_ids, sending, stale
 
 MODULE = "multicast_probe"
 SIZE = 8 * 1024 * 1024
@@ -221,6 +221,28 @@ def test_a_session_is_left_alone(lab: Lab, boot: Boot) -> None:
         assert not {result["portbase"], result["portbase"] + 1} & {session.port, session.port + 1}
         assert result["proven"] == "host"
         assert sender_ids(fog, session.port) == before
+
+
+def test_a_repair_is_proven_on_the_wire(lab: Lab, boot: Boot) -> None:
+    boot("client1", "client2")
+    with borrowed(lab, boot, "fog1") as (fog,):
+        stale(fog, fog, "stale")
+        run = controller.playbook(lab, "repair-multicast", [fog])
+    assert run.outcome("fog1") == "repaired", run.explain("fog1")
+    assert "fog.session.stale" in run.ids("fog1")
+    assert run.ids("fog1", "after") == set()
+    assert "Judge both ends together" in run.output
+    assert "net.probe.alone" not in run.output
+
+
+def test_a_broken_wire_is_no_repair(lab: Lab, hosts: Hosts, boot: Boot) -> None:
+    with borrowed(lab, boot, "fog1") as (fog,), rule(hosts.two, "input", f"udp dport {RANGE} drop"):
+        stale(fog, fog, "stale")
+        run = controller.playbook(
+            lab, "repair-multicast", [fog], variables={"fog_multicast_probe_timeout": 15, "multicast_probe": True}
+        )
+    assert run.outcome("fog1") == "needs_person", run.explain("fog1")
+    assert "net.firewall.receiver" in run.ids("fog1", "after")
 
 
 def test_a_killed_probe_leaves_nothing(lab: Lab, hosts: Hosts) -> None:
