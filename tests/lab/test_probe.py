@@ -141,7 +141,7 @@ def test_a_firewall_of_a_receiver_is_told(lab: Lab, hosts: Hosts) -> None:
 
 def test_a_firewall_of_the_sender_is_told(lab: Lab, hosts: Hosts) -> None:
     with rule(hosts.fog, "input", f"udp dport {RANGE} drop"):
-        found = probe(lab, hosts, timeout=10)
+        found = probe(lab, hosts, timeout=12)
     assert found.of("net.firewall.sender") == ["sender fog1"]
     assert "net.firewall.receiver" not in found.ids()
 
@@ -198,7 +198,7 @@ def test_a_wrong_source_is_told(lab: Lab, hosts: Hosts) -> None:
     ]
     after = [["ip", "link", "del", "other"], ["sysctl", "-qw", f"{setting}=0"]]
     with commands(before, after, hosts.two.netns):
-        found = probe(lab, hosts, timeout=10)
+        found = probe(lab, hosts, timeout=12)
     assert found.of("net.source.wrong") == ["receiver client2"]
 
 
