@@ -16,6 +16,7 @@ description:
   - In check mode nothing is sent. The sender then tells which port, interface and checksum it would use, and both ends
     tell what their firewall would do.
   - A probe that does not get through is a finding, not a failure.
+  - While a sender is at work, a line every ten seconds says for how long; a task with C(async) is silent.
   - With IGMP snooping and without a querier the stream stops after the membership time of the switches, 260 seconds by
     default. O(duration) V(300) is long enough to see it.
 options:
