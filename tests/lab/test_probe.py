@@ -17,8 +17,8 @@ from tests.lab.lab import Lab
 from tests.lab.scenes import sender_ids, sending, stale
 
 MODULE = "multicast_probe"
-SIZE = 8 * 1024 * 1024
-RATE = 80_000_000
+SIZE = 6 * 1024 * 1024
+RATE = 40_000_000
 RANGE = "49152-65533"
 TABLE = "lab_probe"
 TIMEOUT = 25
@@ -159,7 +159,7 @@ def test_loss_is_told_with_its_rate(lab: Lab, hosts: Hosts) -> None:
 
 def test_one_slow_receiver_is_told(lab: Lab, hosts: Hosts) -> None:
     port = f"v-{hosts.two.name}"
-    slow = ["tc", "qdisc", "add", "dev", port, "root", "tbf", "rate", "20mbit", "burst", "32k", "latency", "50ms"]
+    slow = ["tc", "qdisc", "add", "dev", port, "root", "tbf", "rate", "8mbit", "burst", "32k", "latency", "50ms"]
     with commands([slow], [["tc", "qdisc", "del", "dev", port, "root"]], lab.netns):
         found = probe(lab, hosts)
     assert found.ids() == {"net.receiver.slow"}

@@ -14,6 +14,8 @@ from .end import RECEIVER, SENDER, End
 LOSS = 1.0
 #: A stream slower than this share of the rate that was asked for is held back by somebody.
 SLOW = 0.5
+#: Loss, in percent, and how often the sender waited in vain, from which on a slow stream is one receiver's doing.
+HEAVY, WAITS = 10.0, 2
 #: The largest IPv4 packet of udp-sender.
 PACKET = 1500
 
@@ -46,28 +48,13 @@ def _firewall(end: End) -> List[Finding]:
     """A rule that surely drops the stream. When the stream came through all the same, the rules were misread."""
     if end.complete or not end.firewall.blocks:
         return []
-    lines = []
-    for block in end.firewall.blocks:
-        packet = block.packet
-        lines.append(
-            "%s of %s port %d -> %d on %s is dropped by %s: %s"
-            % (
-                packet.hook,
-                packet.protocol,
-                packet.source_port,
-                packet.target_port,
-                packet.interface,
-                block.where,
-                block.rule,
-            )
-        )
+    lines = ["%s is dropped by %s: %s" % (block.packet, block.where, block.rule) for block in end.firewall.blocks]
     if end.firewall.manager:
         lines.append("The rules are kept by %s." % end.firewall.manager)
-    summary = "The firewall of %s drops the stream of udpcast (UDP ports %d and %d)." % (
-        end.host,
-        end.stream.portbase,
-        end.stream.portbase + 1,
-    )
+    what = "the stream of udpcast (UDP ports %d and %d)" % (end.stream.portbase, end.stream.portbase + 1)
+    if all(block.packet.protocol == "igmp" for block in end.firewall.blocks):
+        what = "IGMP, by which the host asks for the stream"
+    summary = "The firewall of %s drops %s." % (end.host, what)
     return [finding("net.firewall." + end.role, _subject(end), summary, lines)]
 
 
@@ -312,9 +299,9 @@ def _explained(result: Mapping[str, Any]) -> bool:
 def _stands_out(one: Share, each: Sequence[Share], waited: Mapping[str, int]) -> bool:
     """Whether this receiver is far worse than every other one."""
     others = [other for other in each if other is not one]
-    fewer = all(one.lost > max(LOSS, 3 * other.lost) for other in others)
-    vain = all(waited.get(one.address, 0) > 2 * waited.get(other.address, 0) for other in others)
-    return fewer or vain
+    vain = waited.get(one.address, 0)
+    more = vain >= WAITS and all(vain > 2 * waited.get(other.address, 0) for other in others)
+    return more or (one.lost >= HEAVY and all(one.lost > 3 * other.lost for other in others))
 
 
 def _subject(end: End) -> str:

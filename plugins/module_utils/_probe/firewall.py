@@ -24,6 +24,8 @@ _FAMILIES = ("inet", "ip")
 ACCEPT, DROP, OPEN = "accept", "drop", "open"
 _GO_ON = "continue"
 _DEPTH = 16
+#: Conditions on one of these hold for its packets only, whatever they compare with.
+_PROTOCOLS = ("udp", "tcp", "icmp", "igmp", "icmpv6", "ip6", "sctp", "dccp", "arp", "vlan")
 
 
 class Packet(NamedTuple):
@@ -31,11 +33,15 @@ class Packet(NamedTuple):
 
     hook: str  # "input" or "output"
     interface: str
-    protocol: str  # "udp"
+    protocol: str  # "udp" or "igmp", which has no ports
     source: str
     target: str
     source_port: int
     target_port: int
+
+    def __str__(self) -> str:
+        ports = " port %d -> %d" % (self.source_port, self.target_port) if self.protocol == "udp" else ""
+        return "%s of %s%s on %s" % (self.hook, self.protocol, ports, self.interface)
 
 
 class Block(NamedTuple):
@@ -180,12 +186,36 @@ def _rule(rules: Rules, key: Tuple[str, str, str], parts: Sequence[Any], packet:
             return (True if known else None), DROP
         elif name in ("jump", "goto") and isinstance(value, dict):
             return (True if known else None), (name, str(value.get("target")))
+        elif name == "vmap":
+            verdict = _mapped(rules, key, value, packet)
+            if verdict is not None:
+                return (True if known else None), verdict
         elif name not in ("counter", "log", "comment"):
-            # A limit, a verdict map, an extension of iptables: what it decides is not known.
+            # A limit, an extension of iptables: what it decides is not known.
             known = False
-            if name in ("vmap", "queue", "xt"):
+            if name in ("queue", "xt"):
                 return None, OPEN
     return (True if known else None), None
+
+
+def _mapped(rules: Rules, key: Tuple[str, str, str], vmap: Any, packet: Packet) -> Any:
+    """The verdict a map has for the packet: None when it has none, OPEN when that is not known."""
+    left, data = (vmap.get("key"), vmap.get("data")) if isinstance(vmap, dict) else (None, None)
+    pairs = data.get("set") if isinstance(data, dict) else None
+    if isinstance(data, str) and data.startswith("@"):
+        pairs = rules.sets.get((*key[:2], data[1:]))
+    if not isinstance(left, dict) or not isinstance(pairs, (list, tuple)):
+        return OPEN
+    for pair in pairs:
+        if not isinstance(pair, list) or len(pair) != 2 or not isinstance(pair[1], dict) or len(pair[1]) != 1:
+            return OPEN
+        holds = _match(rules, key, {"op": "==", "left": left, "right": pair[0]}, packet)
+        if holds is None:
+            return OPEN
+        if holds:
+            _known, verdict = _rule(rules, key, [pair[1]], packet)
+            return verdict
+    return None
 
 
 def _match(rules: Rules, key: Tuple[str, str, str], match: Mapping[str, Any], packet: Packet) -> Optional[bool]:
@@ -193,6 +223,9 @@ def _match(rules: Rules, key: Tuple[str, str, str], match: Mapping[str, Any], pa
     left = match.get("left")
     if not isinstance(left, dict) or len(left) != 1:
         return None
+    inner = left.get("payload")
+    if isinstance(inner, dict) and inner.get("protocol") in _PROTOCOLS and inner["protocol"] != packet.protocol:
+        return False
     value = _value(left, packet)
     if value is None:
         return None
@@ -217,8 +250,6 @@ def _value(left: Mapping[str, Any], packet: Packet) -> Any:
         ("udp", "sport"): packet.source_port,
         ("th", "dport"): packet.target_port,
         ("th", "sport"): packet.source_port,
-        ("tcp", "dport"): -1,
-        ("tcp", "sport"): -1,
         ("ip", "saddr"): packet.source or None,
         ("ip", "daddr"): packet.target or None,
         ("ip", "protocol"): packet.protocol,
@@ -226,7 +257,9 @@ def _value(left: Mapping[str, Any], packet: Packet) -> Any:
         ("meta", "nfproto"): "ipv4",
         ("meta", "protocol"): "ip",
         ("meta", "iifname"): packet.interface if packet.hook == "input" else None,
+        ("meta", "iif"): packet.interface if packet.hook == "input" else None,
         ("meta", "oifname"): packet.interface if packet.hook == "output" else None,
+        ("meta", "oif"): packet.interface if packet.hook == "output" else None,
         # The stream's first packet belongs to no connection the host knows of.
         ("ct", "state"): "new",
     }.get(field)

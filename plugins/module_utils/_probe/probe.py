@@ -284,6 +284,8 @@ def _receive(params: Mapping[str, Any], check_mode: bool, until: float) -> Dict[
     packets = [
         Packet("input", link.name, "udp", "", "", port + 1, port),
         Packet("output", link.name, "udp", link.address, "", port, port + 1),
+        # Without its membership reports a switch with IGMP snooping sends it nothing.
+        Packet("output", link.name, "igmp", link.address, "", 0, 0),
     ]
     end = End(
         role=RECEIVER,

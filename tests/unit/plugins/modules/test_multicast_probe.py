@@ -160,7 +160,11 @@ def test_a_receiver(host):
     assert result["sha256"] == payload.digest(50020, SIZE)
     command = host.network.of("udp-receiver")[0]
     assert command[command.index("--mcast-rdv-address") + 1] == "224.0.0.1"
-    assert [(packet.hook, packet.target_port) for packet in host.packets] == [("input", 50020), ("output", 50021)]
+    assert [(packet.hook, packet.target_port) for packet in host.packets] == [
+        ("input", 50020),
+        ("output", 50021),
+        ("output", 0),
+    ]
 
 
 @pytest.mark.parametrize("role", ["sender", "receiver"])

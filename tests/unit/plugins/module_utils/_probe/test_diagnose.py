@@ -126,6 +126,13 @@ def test_the_firewalls_keeper_and_rule_are_evidence():
     assert "ufw" in found.evidence[1]
 
 
+def test_a_firewall_that_drops_only_igmp_is_told_as_that():
+    block = BLOCK._replace(packet=Packet("output", "eth0", "igmp", "10.99.4.1", "", 0, 0))
+    found = diagnose.diagnose(broken(firewall=Firewall((block,))))[0]
+    assert "IGMP" in found.summary
+    assert found.evidence[0].startswith("output of igmp on eth0 is dropped by nftables")
+
+
 def test_a_silence_is_told_with_what_was_heard_of_queriers():
     silence = (Silence(10, 300, 0, 1, 10.4, True),)
     assert "no membership query" in diagnose.diagnose(receiver(silences=silence))[0].evidence[-1]
@@ -180,6 +187,21 @@ def test_one_slow_receiver_is_told_from_loss():
     found = diagnose.judge(
         sent(17.3e6, 4266, client2=6),
         [result("client1", "10.99.4.1", 16374, 11), result("client2", "10.99.4.2", 12538)],
+    )
+    assert [(each.id, each.subject) for each in found] == [("net.receiver.slow", "receiver client2")]
+
+
+def test_loss_on_a_slow_network_is_not_called_one_slow_receiver():
+    found = diagnose.judge(
+        sent(30e6, 629, client2=1), [result("client1", "10.99.4.1", 12400), result("client2", "10.99.4.2", 11763)]
+    )
+    assert [each.id for each in found] == ["net.loss"]
+
+
+def test_a_receiver_the_sender_waits_for_is_slow_even_when_it_loses_nothing():
+    found = diagnose.judge(
+        sent(17e6, 0, client2=9, client1=1),
+        [result("client1", "10.99.4.1", 11523), result("client2", "10.99.4.2", 11523)],
     )
     assert [(each.id, each.subject) for each in found] == [("net.receiver.slow", "receiver client2")]
 

@@ -79,6 +79,34 @@ def test_rules_are_walked_as_a_packet_does(rules, told):
     assert fate(chain(*rules)) == told
 
 
+def test_the_rules_of_an_ordinary_server():
+    """Debian's example of nftables: loopback, known connections, ping and ssh in, the rest dropped."""
+    state = {"key": {"ct": {"key": "state"}}}
+    known = {"set": [["established", {"accept": None}], ["related", {"accept": None}], ["invalid", {"drop": None}]]}
+    icmp = {"payload": {"protocol": "icmp", "field": "type"}}
+    icmpv6 = {"payload": {"protocol": "icmpv6", "field": "type"}}
+    ssh = {"payload": {"protocol": "tcp", "field": "dport"}}
+    rules = [
+        [{"match": {"op": "==", "left": {"meta": {"key": "iif"}}, "right": "lo"}}, {"accept": None}],
+        [{"vmap": dict(state, data=known)}],
+        [{"match": {"op": "==", "left": icmp, "right": "echo-request"}}, {"accept": None}],
+        [{"match": {"op": "!=", "left": icmpv6, "right": "nd-redirect"}}, {"accept": None}],
+        [{"match": {"op": "==", "left": ssh, "right": 22}}, {"accept": None}],
+    ]
+    assert fate(chain(*rules, policy="drop")) == "drop"
+    assert fate(chain(*rules, [DROP, {"accept": None}], policy="drop")) == "accept"
+
+
+def test_maps_of_verdicts():
+    ports = {"set": [[22, {"accept": None}], [50020, {"drop": None}]]}
+    assert fate(chain([{"vmap": {"key": DPORT, "data": ports}}])) == "drop"
+    assert fate(chain([{"vmap": {"key": DPORT, "data": {"set": [[22, {"drop": None}]]}}}])) == "accept"
+    assert fate(chain([{"vmap": {"key": {"meta": {"key": "mark"}}, "data": ports}}], policy="drop")) == "open"
+    assert fate(chain([{"vmap": {"key": DPORT, "data": "@nowhere"}}], policy="drop")) == "open"
+    named = [{"map": {"family": "inet", "table": "t", "name": "m", "elem": [[50020, {"drop": None}]]}}]
+    assert fate(chain([{"vmap": {"key": DPORT, "data": "@m"}}]), named) == "drop"
+
+
 def test_networks_and_named_sets():
     source = {"payload": {"protocol": "ip", "field": "saddr"}}
     prefix = {"prefix": {"addr": "10.0.0.0", "len": 8}}
@@ -116,7 +144,23 @@ def test_what_one_base_chain_accepts_another_may_still_drop():
         lambda inner: (
             st.lists(inner, max_size=4)
             | st.dictionaries(
-                st.sampled_from(["match", "left", "right", "op", "drop", "jump", "target", "set", "range", "payload"]),
+                st.sampled_from(
+                    [
+                        "match",
+                        "left",
+                        "right",
+                        "op",
+                        "drop",
+                        "jump",
+                        "target",
+                        "set",
+                        "range",
+                        "payload",
+                        "vmap",
+                        "key",
+                        "data",
+                    ]
+                ),
                 inner,
                 max_size=4,
             )
