@@ -167,15 +167,17 @@ def _mtu(end: End) -> List[Finding]:
     ):
         if end.counters.get(name, 0) > 0:
             lines.append(text % end.counters[name])
-    small = 0 < end.link.mtu < PACKET
-    if not lines and not small:
+    fragments = bool(lines)
+    if not fragments and not 0 < end.link.mtu < PACKET:
         return []
     if end.link.mtu:
         lines.append(
             "the MTU of %s is %d, a packet of udp-sender has up to %d bytes" % (end.link.name, end.link.mtu, PACKET)
         )
     lost = not end.complete and end.counters.get("Ip.ReasmFails", 0) + end.counters.get("Ip.FragFails", 0) > 0
-    summary = "The packets of the stream are sent in fragments%s." % (", and some are lost for it" if lost else "")
+    summary = "The packets of the stream are larger than %s of %s carries." % (end.link.name, end.host)
+    if fragments:
+        summary = "The packets of the stream travel in fragments%s." % (", and some are lost for it" if lost else "")
     return [
         finding("net.mtu.fragmentation", _subject(end), summary, lines, severity=ERROR if lost else WARNING),
     ]

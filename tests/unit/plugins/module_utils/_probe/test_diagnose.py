@@ -146,6 +146,11 @@ def test_a_firewall_that_could_not_be_judged_is_told_only_when_something_is_wron
     assert "net.firewall.unread" in ids(broken(firewall=Firewall(open=1)))
 
 
+def test_a_small_mtu_is_told_from_fragments():
+    assert "larger than eth0" in diagnose.diagnose(receiver(link=LINK._replace(mtu=1400)))[0].summary
+    assert "fragments" in diagnose.diagnose(receiver(counters={"Ip.ReasmReqds": 2}))[0].summary
+
+
 def test_a_fragment_that_cannot_be_put_together_is_an_error():
     assert diagnose.diagnose(broken(counters={"Ip.ReasmFails": 4}))[0].severity == "error"
     assert diagnose.diagnose(sender(counters={"Ip.FragCreates": 4}))[0].severity == "warning"
