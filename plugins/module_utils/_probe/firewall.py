@@ -244,7 +244,8 @@ def _value(left: Mapping[str, Any], packet: Packet) -> Any:
     name, where = next(iter(left.items()))
     if not isinstance(where, dict):
         return None
-    field = (where.get("protocol"), where.get("field")) if name == "payload" else (name, where.get("key"))
+    words = (where.get("protocol"), where.get("field")) if name == "payload" else (name, where.get("key"))
+    field = (str(words[0]), str(words[1]))
     return {
         ("udp", "dport"): packet.target_port,
         ("udp", "sport"): packet.source_port,
