@@ -32,6 +32,7 @@ options:
     description:
       - Folders of deployment logs on the head node, with one folder for each compute node in them.
       - When none is given, they are found through HPC's share V(SpoolDir), or else HPC's data folder.
+      - More folders than fit into one command line of Windows cost a further request for each such line.
     type: list
     elements: str
     default: []
@@ -43,6 +44,9 @@ options:
     description:
       - When deployment logs are read, which takes a further round trip.
       - V(auto) reads them when something else was found wrong.
+      - Of each compute node the newest log is searched on the head node, and only lines that tell of multicast come
+        back, at most 262,144 characters of them in all, the newest logs first. When there are more, the rest is left
+        out, RV(unread) says so, and the finding C(wds.view.unread) is added.
     type: str
     choices: [auto, always, never]
     default: auto

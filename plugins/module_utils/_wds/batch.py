@@ -41,7 +41,7 @@ _READS = {
     "wmic.exe": ("os get ",),
     "where.exe": ("",),
 }
-_READING_SCRIPTS = ("live", "boot", "deployments")
+_READING_SCRIPTS = ("live", "boot", "deployments")  # what stands before a dot in the key
 
 
 class Command(NamedTuple):
@@ -169,6 +169,14 @@ def longest_script() -> int:
     return (longest_command_line() - len(_PREFIX)) // 4 * 3 // 2
 
 
+def fits(item: Item) -> bool:
+    """Whether the item, sent alone, fits into one command line.
+
+    :raises UnsendableError: an argument cannot be sent unchanged.
+    """
+    return names.length(_powershell([powershell_line(item)], "0" * 32)) <= longest_script()
+
+
 def parse(output: str, part: Part) -> Dict[str, Answer]:
     """The answers in the output of a script, by key.
 
@@ -211,7 +219,7 @@ def begun(output: str, part: Part) -> bool:
 def reads(item: Item) -> bool:
     """Whether the item only reads; in doubt it does not."""
     if isinstance(item, Script):
-        return item.key in _READING_SCRIPTS
+        return item.key.partition(".")[0] in _READING_SCRIPTS
     return (" ".join(item.arguments) + " ").lower().startswith(_READS.get(item.program.lower(), ()))
 
 

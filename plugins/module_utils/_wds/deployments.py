@@ -13,7 +13,7 @@ the name of the image are kept.
 import base64
 import binascii
 import re
-from typing import Dict, NamedTuple, Optional, Pattern, Sequence, Tuple
+from typing import Dict, List, NamedTuple, Optional, Pattern, Sequence, Tuple
 
 from .registry import fold
 
@@ -51,8 +51,8 @@ class Deployment(NamedTuple):
 class Deployments(NamedTuple):
     """The newest deployment of each compute node, newest first.
 
-    ``cut``: the limit cut the rest off; ``absent``: folders that are not on the host; ``ended``: the script said how
-    many logs it looked at; ``failed``: it ended with an error.
+    ``cut``: the limit cut the rest off; ``absent``: folders that are not on the host; ``ended``: each script said how
+    many logs it looked at; ``failed``: one ended with an error.
     """
 
     deployments: Tuple[Deployment, ...]
@@ -62,34 +62,38 @@ class Deployments(NamedTuple):
     failed: bool = False
 
 
-def parse_deployments(text: str, folders: Sequence[str] = ()) -> Deployments:
-    """Read what the script printed. Never raises.
+def parse_deployments(texts: Sequence[str], folders: Sequence[str] = ()) -> Deployments:
+    """Read what the scripts printed, a text for each. Never raises.
 
     :param folders: the folders that were searched. The compute node is the folder directly below one of them, or the
         folder of the file when none of them holds it.
     """
     newest: Dict[str, Deployment] = {}
-    current: Optional[Deployment] = None
-    absent = []
-    cut = ended = failed = False
-    for raw in text.split("\n"):
-        line = raw[:-1] if raw.endswith("\r") else raw
-        if line.startswith("file "):
-            _keep(newest, current)
-            current = _begin(line, folders)
-        elif line == _CUT:
-            cut = True
-        elif line.startswith("absent "):
-            absent.append(_decoded(line.partition(" ")[2]) or "")
-        elif line.startswith("files "):
-            ended = True
-        elif line.startswith("error "):
-            failed = True
-        elif current is not None:
-            number = _LINE.match(line)
-            if number:
-                current = _read(current, line[number.end() :])
-    _keep(newest, current)
+    absent: List[str] = []
+    cut = failed = False
+    ended = bool(texts)
+    for text in texts:
+        current: Optional[Deployment] = None
+        counted = False
+        for raw in text.split("\n"):
+            line = raw[:-1] if raw.endswith("\r") else raw
+            if line.startswith("file "):
+                _keep(newest, current)
+                current = _begin(line, folders)
+            elif line == _CUT:
+                cut = True
+            elif line.startswith("absent "):
+                absent.append(_decoded(line.partition(" ")[2]) or "")
+            elif line.startswith("files "):
+                counted = True
+            elif line.startswith("error "):
+                failed = True
+            elif current is not None:
+                number = _LINE.match(line)
+                if number:
+                    current = _read(current, line[number.end() :])
+        _keep(newest, current)
+        ended = ended and counted
     return Deployments(
         tuple(sorted(newest.values(), key=lambda each: each.time, reverse=True)), cut, tuple(absent), ended, failed
     )

@@ -8,12 +8,12 @@ A script is plain statements on few lines. Whatever ends it early is caught arou
 ``error`` and the HRESULT: a number, the same in every language.
 """
 
-from typing import Sequence
+from typing import List, Sequence, Tuple
 
-from . import names
+from . import batch, names
 from .batch import Command, Script
 
-# What a script with one of these keys does is reading only.
+# What a script with one of these keys, or a key that goes on with a dot, does is reading only.
 LIVE = "live"
 BOOT = "boot"
 DEPLOYMENTS = "deployments"
@@ -96,20 +96,34 @@ def boot() -> Script:
     return Script(BOOT, _BOOT)
 
 
-def deployments(folders: Sequence[str], days: int, limit: int) -> Script:
+def deployments(folders: Sequence[str], days: int, limit: int) -> Tuple[Script, ...]:
     """The telling lines of the newest deployment log of each compute node, the newest first.
 
     Lines: ``files 12`` (logs looked at), ``file PATH 2009-09-16T15:21:33Z`` (path in base64 of UTF-8), then
     ``NUMBER:TEXT`` for each line of it, ``absent PATH`` for a folder that is not there, ``cut`` at the limit. Values of
     ``-user:`` and ``-password:`` are masked on the host.
 
+    More folders than one command line takes are shared out to several scripts, each with its share of the limit.
+
     :param folders: folders that hold one folder for each compute node.
     :param days: logs written before that many days are left out.
     :param limit: characters of text that may come back at most.
     :raises names.ValueRefused: a folder is not an absolute path.
     """
-    texts = ",".join(names.powershell(names.folder(folder)) for folder in folders)
-    return Script(DEPLOYMENTS, _DEPLOYMENTS % {"days": int(days), "limit": int(limit), "folders": texts})
+    groups: List[List[str]] = []
+    for folder in folders:
+        text = names.powershell(names.folder(folder))
+        if groups and batch.fits(_logs(len(groups), [*groups[-1], text], days, limit)):
+            groups[-1].append(text)
+        else:
+            groups.append([text])
+    share = limit // max(len(groups), 1)
+    return tuple(_logs(number, group, days, share) for number, group in enumerate(groups, 1))
+
+
+def _logs(number: int, folders: Sequence[str], days: int, limit: int) -> Script:
+    values = {"days": int(days), "limit": int(limit), "folders": ",".join(folders)}
+    return Script("%s.%d" % (DEPLOYMENTS, number), _DEPLOYMENTS % values)
 
 
 def remove_feature() -> Script:

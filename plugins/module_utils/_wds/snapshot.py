@@ -54,7 +54,7 @@ __all__ = [
 AUTO, ALWAYS, NEVER = "auto", "always", "never"
 #: Days back from now that events and deployment logs are read.
 SINCE = 30
-#: Characters of deployment logs that may cross the wire.
+#: Characters of deployment logs that may cross the wire: 256 KiB.
 LOG_LIMIT = 256 * 1024
 #: The share of HPC whose folder holds the deployment logs, and that folder's name (facts/windows.md section 2).
 SHARE, LOGS = "SpoolDir", "DeploymentLogs"
@@ -129,7 +129,8 @@ def observe(
     deployments: str = AUTO,
     clock: Callable[[], float] = time.time,
 ) -> Snapshot:
-    """Look at a head node. Never writes. One round trip; one or two more where the deployment logs are read.
+    """Look at a head node. Never writes. One round trip; one or two more where the deployment logs are read,
+    and others where their folders do not fit into one command line.
 
     :param suspicious: whether a first look shows that something is wrong: then, on ``auto``, the logs are read.
     :param deployment_logs: folders of the logs; without one, the folder of HPC's share, else in HPC's data folder.
@@ -358,13 +359,13 @@ def _with_deployments(
         why = "where the logs are is not known (no share %s, no %s): give the option deployment_logs." % (SHARE, DATA)
         return _unread(first, why)
     try:
-        script = scripts.deployments(folders, since, LOG_LIMIT)
+        searches = scripts.deployments(folders, since, LOG_LIMIT)
     except names.ValueRefused as refused:
         return _unread(first, "%s: give the option deployment_logs." % refused)
-    answer = channel.run([script])[script.key]
-    if answer.code is None:
+    answers = channel.run(searches)
+    if any(answer.code is None for answer in answers.values()):
         return _unread(first, "the deployment logs are read with PowerShell, which is not on the host.")
-    found = parse_deployments(answer.output, folders)
+    found = parse_deployments([answer.output for answer in answers.values()], folders)
     snapshot = first._replace(deployments=found.deployments)
     if found.failed or not found.ended:
         snapshot = _unread(snapshot, "the logs could not be read to their end.")
@@ -372,7 +373,8 @@ def _with_deployments(
     if found.absent and given:
         snapshot = _unread(snapshot, "not on the host: %s" % ", ".join(found.absent))
     if found.cut:
-        snapshot = _unread(snapshot, "more than %d characters of logs matched; the rest was left out." % LOG_LIMIT)
+        why = "more of the logs matched than the %d characters that are read; the rest was left out." % LOG_LIMIT
+        snapshot = _unread(snapshot, why)
     return snapshot
 
 

@@ -260,7 +260,7 @@ READS = [
     *OBSERVATION,
     scripts.live(),
     scripts.boot(),
-    scripts.deployments(["D:\\x"], 1, 1),
+    *scripts.deployments(["D:\\x"], 1, 1),
     scripts.BOOT_COMMAND,
 ]
 WRITES = [

@@ -32,7 +32,7 @@ def log(*lines, node="NODE01", name="deploy.log", time="2026-11-20T15:30:00Z", f
 
 
 def read(*logs):
-    return parse_deployments("\n".join(("files %d" % len(logs), *logs)), [FOLDER])
+    return parse_deployments(["\n".join(("files %d" % len(logs), *logs))], [FOLDER])
 
 
 def only(*lines):
@@ -104,7 +104,7 @@ def test_the_compute_node_is_the_folder_below_the_searched_one():
     assert [each.node for each in read(deep).deployments] == ["NODE01"]
     elsewhere = log(command(), folder=r"D:\Other", node="NODE09")
     assert [each.node for each in read(elsewhere).deployments] == ["NODE09"]
-    assert [each.node for each in parse_deployments(deep, [FOLDER.lower() + "\\"]).deployments] == ["NODE01"]
+    assert [each.node for each in parse_deployments([deep], [FOLDER.lower() + "\\"]).deployments] == ["NODE01"]
 
 
 def test_logs_that_tell_nothing_of_multicast_are_left_out():
@@ -114,8 +114,23 @@ def test_logs_that_tell_nothing_of_multicast_are_left_out():
 
 def test_what_the_script_says_of_itself():
     text = "absent %s\nfiles 0\ncut\nerror -2147024891" % head_node.b64("D:\\none")
-    assert parse_deployments(text) == ((), True, ("D:\\none",), True, True)
-    assert parse_deployments("").ended is False
+    assert parse_deployments([text]) == ((), True, ("D:\\none",), True, True)
+    assert parse_deployments([""]).ended is False
+
+
+def test_what_several_scripts_say_is_one():
+    other = "D:\\Other"
+    old, new = log(command(""), time="2026-11-20T15:30:00Z"), log(command(), time="2026-11-21T15:30:00Z", folder=other)
+    texts = ["files 1\n" + old + "\ncut", "absent QQ==\nfiles 1\n" + new]
+    both = parse_deployments(texts, [FOLDER, other])
+    # The newest log of a compute node counts, in whichever folder it is.
+    assert [each.namespace for each in both.deployments] == ["HEADNODE-CCP"]
+    assert both == parse_deployments(texts[::-1], [FOLDER, other])
+    assert both[1:] == (True, ("A",), True, False)
+    # One that did not come to its end, and lines without a file, are not made up for by the other.
+    broken = parse_deployments(["files 1\n" + old, command("ELSE-CCP")], [FOLDER])
+    assert (broken.ended, broken.deployments[0].namespace) == (False, "")
+    assert parse_deployments(["files 0", "files 0\nerror -2147024891"]).failed
 
 
 @pytest.mark.parametrize(
@@ -153,7 +168,7 @@ PIECES = [
 
 @given(st.one_of(st.text(), st.lists(st.sampled_from(PIECES)).map("".join)))
 def test_any_text_is_read(text):
-    parse_deployments(text, [FOLDER])
+    parse_deployments([text], [FOLDER])
 
 
 @pytest.mark.parametrize(
@@ -162,4 +177,4 @@ def test_any_text_is_read(text):
     ids=len,
 )
 def test_the_work_grows_with_the_text_alone(unit):
-    assert_linear(parse_deployments, log("1:COMMAND: CcpImg"), unit)
+    assert_linear(lambda text: parse_deployments([text]), log("1:COMMAND: CcpImg"), unit)

@@ -9,6 +9,7 @@ import re
 import pytest
 from ansible_collections.imaging.multicast.plugins.module_utils._wds import batch, names, scripts
 from ansible_collections.imaging.multicast.plugins.module_utils._wds.batch import Command
+from ansible_collections.imaging.multicast.plugins.module_utils._wds.errors import UnsendableError
 from ansible_collections.imaging.multicast.tests.unit.plugins.module_utils.wds.wire import (
     HOSTILE,
     OBSERVATION,
@@ -88,9 +89,7 @@ def wdsutil(value):
 SCRIPTS = {
     "observation": (*OBSERVATION, scripts.live()),
     "boot": (scripts.boot(),),
-    "deployments": (
-        scripts.deployments(["D:\\Spool\\DeploymentLogs", "\\\\hn1\\SpoolDir\\DeploymentLogs"], 30, 262144),
-    ),
+    "deployments": scripts.deployments(["D:\\Spool\\DeploymentLogs", "\\\\hn1\\SpoolDir\\DeploymentLogs"], 30, 262144),
     "remove": (scripts.remove_feature(),),
     "install": (scripts.install_feature(),),
 }
@@ -169,8 +168,8 @@ def test_every_value_stays_one_literal(value):
 
 @pytest.mark.parametrize("value", ["D:\\it's", "D:\\a\u2019b", "\\\\hn1\\$(x)\\`'", "D:\\%d %s %(days)d"])
 def test_a_hostile_folder_stays_one_literal(value):
-    script = scripts.deployments([value, "D:\\b"], 7, 1000)
-    plain = scripts.deployments(["D:\\a", "D:\\b"], 7, 1000)
+    (script,) = scripts.deployments([value, "D:\\b"], 7, 1000)
+    (plain,) = scripts.deployments(["D:\\a", "D:\\b"], 7, 1000)
     assert faults(sent(script)) == []
     assert [node.type for node in nodes(sent(script))] == [node.type for node in nodes(sent(plain))]
     assert names.powershell(value) in script.text
@@ -183,7 +182,7 @@ def test_a_folder_that_is_none_is_refused():
 
 
 def test_the_masks_of_a_deployment_log_hide_both_kinds_of_values():
-    text = scripts.deployments(["D:\\b"], 7, 1000).text
+    text = scripts.deployments(["D:\\b"], 7, 1000)[0].text
     pattern, mask = re.search(r"-replace '([^']+)','([^']+)'", text).groups()
     line = 'CcpImg.exe -namespace:"" -user:"HPC\\admin" -filesrc:"a b" -password:"it is secret" -password:bare x'
     masked = re.sub(pattern, mask.replace("$1", r"\1"), line, flags=re.IGNORECASE)
@@ -192,14 +191,39 @@ def test_the_masks_of_a_deployment_log_hide_both_kinds_of_values():
 
 def test_deployment_logs_are_read_with_few_processes():
     # One findstr.exe for each of 2,000 logs would take longer than everything else together.
-    text = scripts.deployments(["D:\\b"], 7, 1000).text
+    text = scripts.deployments(["D:\\b"], 7, 1000)[0].text
     assert "$i+=50" in text
     assert text.count("findstr.exe") == 1
 
 
 def test_a_limit_cuts_the_oldest_deployments():
-    text = scripts.deployments(["D:\\b"], 7, 1000).text
+    text = scripts.deployments(["D:\\b"], 7, 1000)[0].text
     assert text.index("$o=@($o|Sort-Object LastWriteTimeUtc -Descending)") < text.index("findstr.exe")
+
+
+@pytest.mark.parametrize("folder", ["D:\\Spool%03d\\" + "d" * 200, "D:\\O'Neill's %03d"])
+def test_folders_that_do_not_fit_into_one_command_line_are_shared_out(folder):
+    given_folders = [folder % number for number in range(100)]
+    searches = scripts.deployments(given_folders, 7, 262144)
+    parts = batch.powershell_parts(searches, nonces(), batch.longest_script())
+    assert len(parts) == len(searches) > 1
+    listed = re.compile(r"foreach\(\$d in @\((.*)\)\)\{if")
+    texts = [listed.search(part.text).group(1) for part in parts]
+    assert ",".join(texts) == ",".join(names.powershell(each) for each in given_folders)
+    # As few as can be: none takes the first folder of the next, and together they keep within the limit.
+    for number in range(1, len(texts)):
+        one_more = [*texts[number - 1].split(","), texts[number].split(",")[0]]
+        assert len(scripts.deployments([literal(each) for each in one_more], 7, 262144)) > 1
+    limits = [int(re.search(r"\$left=([0-9]+);", part.text).group(1)) for part in parts]
+    assert len(set(limits)) == 1
+    assert 262144 - len(parts) < sum(limits) <= 262144
+    assert all(batch.reads(search) for search in searches)
+
+
+def test_a_folder_that_fits_into_no_command_line_is_refused():
+    searches = scripts.deployments(["D:\\b", "D:\\" + "'" * 1000, "D:\\c"], 7, 1000)
+    with pytest.raises(UnsendableError, match="too long for one command line"):
+        batch.powershell_parts(searches, nonces(), batch.longest_script())
 
 
 def test_a_script_that_fails_says_a_number():
