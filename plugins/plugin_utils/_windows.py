@@ -46,6 +46,8 @@ _SSH_NEVER_OPEN = re.compile(
     re.IGNORECASE,
 )
 _SHOWN = 300
+# PowerShell as sshd's default shell reads what the PowerShell that it starts prints, and prints it again.
+_UTF_8 = "try{[Console]::OutputEncoding=New-Object Text.UTF8Encoding $false}catch{};"
 
 
 def channel(action: ActionBase, task_vars: Mapping[str, Any]) -> Channel:
@@ -109,7 +111,9 @@ class _AnsibleRunner(Runner):
 
     def powershell(self, script: str) -> str:
         """As :meth:`Runner.powershell`."""
-        text = batch.encoded(script) if self._kind in SSH and not _wraps(self._connection) else script
+        text = script
+        if self._kind in SSH and not _wraps(self._connection):
+            text = (_UTF_8 if self._connection._shell.SHELL_FAMILY == "powershell" else "") + batch.encoded(script)
         self._connect()
         try:
             # Without become there is nothing to ask for on a terminal.

@@ -203,7 +203,8 @@ class Channel:
                 raise FrameError(f"The output of {self.where} is not whole: {error}. " + _written(parts)) from None
             raise FrameError(
                 f"{self.where} ran nothing of what was sent ({_short(output) or 'no output'}): Windows PowerShell 2.0 "
-                "or newer must be there, and the user must be allowed to run it. " + _written(parts)
+                "or newer must be there, the user must be allowed to run it, and over ssh ansible_shell_type must be "
+                "the host's default shell. " + _written(parts)
             ) from None
 
 

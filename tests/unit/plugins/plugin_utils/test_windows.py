@@ -188,18 +188,22 @@ def psrp(head, monkeypatch):
 
 
 def remote_script(command):
-    """The script in what ssh sends, once decoded; ansible-core before 2.19 sets the codepage in front of it."""
-    return decoded(re.sub(r"^chcp\.com 65001 (?:> \$null ;|> ?nul.*?&&) ", "", command))
+    """The script in what ssh sends, once decoded; in front of it the encoding, which ansible-core sets before 2.19."""
+    own = r"try\{\[Console\]::OutputEncoding=New-Object Text\.UTF8Encoding \$false\}catch\{\};"
+    return decoded(re.sub(rf"^(?:chcp\.com 65001 (?:> \$null ;|> ?nul.*?&&) |{own})", "", command))
 
 
 def fake_ssh(head, monkeypatch, shell):
     connection, _module = plugin("ssh", {"ansible_host": "hn1", "ansible_user": "u"}, shell)
+    wraps = _windows._wraps(connection)
 
     def run(command, in_data, sudoable=True, checkrc=True):
         head.open()
         words = [word.decode() if isinstance(word, bytes) else word for word in command]
         assert "-tt" not in words
         assert len(words[-1]) <= 8191
+        # Ansible sets it for both shells; cmd.exe passes on what PowerShell prints as it is.
+        assert ("chcp.com 65001" in words[-1] or "UTF8Encoding" in words[-1]) == (shell == "powershell" or wraps)
         return 0, head.script(remote_script(words[-1])), CLIXML
 
     monkeypatch.setattr(connection, "_run", run)

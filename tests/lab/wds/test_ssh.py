@@ -1,0 +1,50 @@
+"""Head nodes over ssh: this machine's OpenSSH client, and a server that hands its commands to simulated nodes."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.lab.controller import finding_ids
+from tests.lab.wds.conftest import Heads
+from tests.lab.wds.test_languages import told
+from tests.lab.wds.together import modules
+from tests.lab.windows.sshd import Host, Shell, Sshd
+
+INFO = "wds_multicast_info"
+NODES: dict[str, dict[str, Any]] = {"german": {"language": "de"}, "old": {"build": 7600}}
+SHELLS: dict[str, Shell] = {"german": "cmd", "old": "powershell"}
+
+
+@pytest.mark.usefixtures("breaking")
+def test_ssh_gives_what_winrm_gives_and_repairs(heads: Heads, tmp_path: Path) -> None:
+    # After the reinstall only the baseline brings the namespace back.
+    settings = {"recreation": "provider"}
+    one: dict[str, Any] = {"baseline": True, "description": "Größe", "faults": ["missing-namespace"]}
+    fleet = heads({name: {**one, **more, "settings": settings} for name, more in NODES.items()})
+    addresses = json.loads(fleet.site.inventory.read_text(encoding="utf-8"))["all"]["children"]["hpc_head_nodes"]
+    hosts = {
+        name: Host(fleet.machines[name], addresses["hosts"][name]["ansible_host"], shell, [])
+        for name, shell in SHELLS.items()
+    }
+    winrm = modules(fleet, INFO, deployments="always")
+    http = {name: node.counts.http for name, node in fleet.nodes.items()}
+    with Sshd(hosts, tmp_path) as sshd:
+        options = ("-e", json.dumps(sshd.variables))
+        ssh = modules(fleet, INFO, *options, deployments="always")
+        looked = {name: len(host.lines) for name, host in hosts.items()}
+        done = modules(fleet, "wds_transport_server", *options, state="reinstalled", allow_reboot=True)
+    for name, result in ssh.items():
+        assert told(result) == told(winrm[name])
+        assert len(result["deployments"]) == 3
+        # The look and the logs, a command each.
+        assert looked[name] == 2
+        assert all("PowerShell -NoProfile" in line for line in hosts[name].lines)
+        assert not done[name]["_failed"]
+        assert done[name]["reboots"] == fleet.machines[name].boots == 2
+        assert finding_ids(done[name]) == set()
+        (namespace,) = done[name]["after"]["namespaces"]
+        assert (namespace["healthy"], namespace["description"]) == (True, "Größe")
+        assert f"{name} (ssh): Reboot after the installation" in done[name]["_output"]
+    assert {name: node.counts.http for name, node in fleet.nodes.items()} == http
