@@ -35,9 +35,9 @@ class HeadNodes:
         self.nodes[name] = Node(name, machine, Settings().changed(settings))
         return self.nodes[name]
 
-    def listen(self, addresses: Mapping[str, str]) -> None:
-        """Write the inventory."""
-        self.site = Site(self._folder, addresses, self._variables)
+    def listen(self, addresses: Mapping[str, str], variables: Mapping[str, Mapping[str, Any]]) -> None:
+        """Write the inventory; ``variables`` by node win over those of the group."""
+        self.site = Site(self._folder, addresses, self._variables, variables)
 
     def module(self, host: str, name: str, /, *options: str, check: bool = True, **arguments: Any) -> dict[str, Any]:
         """The result of a module of the collection (see tests.lab.controller.module); ``options`` go to ansible."""
@@ -74,8 +74,9 @@ def wds_authority() -> Authority:
 def heads(wds_authority: Authority, tmp_path: Path) -> Iterator[Heads]:
     """``heads({"hn1": {"build": 6002, "faults": ["missing-namespace"]}})`` runs those nodes until the test ends.
 
-    ``settings`` are those of wsman.Settings for all of them, ``variables`` those of the inventory's group. The test
-    fails when a node was asked for what it does not model, or a shell stayed open.
+    ``settings`` are those of wsman.Settings for all of them, ``variables`` those of the inventory's group; a node's own
+    stand under ``variables`` in its entry. The test fails when a node was asked for what it does not model, or a shell
+    stayed open.
     """
     with ExitStack() as running:
         made: list[HeadNodes] = []
@@ -89,8 +90,10 @@ def heads(wds_authority: Authority, tmp_path: Path) -> Iterator[Heads]:
             fleet = HeadNodes(tmp_path, wds_authority, variables or {})
             made.append(fleet)
             addresses = dict(zip(wanted, own_addresses(len(wanted)), strict=True))
-            placed = [(fleet.add(name, what, settings or {}), addresses[name]) for name, what in wanted.items()]
-            fleet.listen(addresses)
+            own = {name: what.get("variables", {}) for name, what in wanted.items()}
+            built = {name: {key: what[key] for key in what if key != "variables"} for name, what in wanted.items()}
+            placed = [(fleet.add(name, what, settings or {}), addresses[name]) for name, what in built.items()]
+            fleet.listen(addresses, own)
             running.enter_context(Service(placed, wds_authority))
             return fleet
 

@@ -2,13 +2,12 @@
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
-
-import pytest
 
 from tests.lab.controller import CHECKOUT, finding_ids
 from tests.lab.wds.conftest import Heads
-from tests.lab.wds.together import modules
+from tests.lab.wds.together import PSRP, modules
 from tests.lab.windows import nodes
 from tests.lab.windows.machine import BASELINES, OWN, WINDOWS_NT
 
@@ -142,58 +141,38 @@ def test_the_findings_of_the_catalogue_are_all_covered() -> None:
     assert documented == covered
 
 
-def test_a_healthy_head_node_costs_five_requests_and_no_write(heads: Heads) -> None:
-    fleet = heads({"hn1": {"baseline": True}})
-    result = fleet.module("hn1", INFO)
-    assert result["findings"] == []
-    assert not result["changed"]
-    assert [namespace["name"] for namespace in result["namespaces"]] == ["HN1-CCP"]
-    assert fleet.nodes["hn1"].counts.kinds == {"Create": 1, "Command": 1, "Receive": 1, "Signal": 1, "Delete": 1}
-    assert fleet.writes("hn1") == []
-
-
-def test_logs_are_read_when_something_is_wrong_and_bounded(heads: Heads) -> None:
-    logs = [["2000-logs", {"count": 300, "broken": 2}]]
-    fleet = heads(
-        {
-            "healthy": {"baseline": True, "faults": logs},
-            "broken": {"baseline": True, "faults": ["missing-namespace", *logs]},
-        }
-    )
-    results = modules(fleet, INFO)
-    assert results["healthy"]["deployments"] is None
-    assert fleet.nodes["healthy"].total == 5
-    assert "hpc.deployment.blank_namespace" in finding_ids(results["broken"])
-    assert {"NODE0001", "NODE0002"} <= {each["node"] for each in results["broken"]["deployments"]}
-    assert "Geheim" not in str(results)
-
-
 def test_become_is_refused(heads: Heads) -> None:
     fleet = heads({"hn1": {}})
-    for name, option in ((INFO, "--become"), ("wds_transport_server", "--extra-vars=ansible_become=true")):
-        result = fleet.module("hn1", name, option, check=False)
-        assert result["_failed"]
-        assert "set become: false (ansible_become: false)" in result["msg"]
+    result = fleet.module("hn1", "wds_transport_server", "--extra-vars=ansible_become=true", check=False)
+    assert result["_failed"]
+    assert "set become: false (ansible_become: false)" in result["msg"]
     assert fleet.nodes["hn1"].counts.http == 0
 
 
-@pytest.mark.parametrize("connection", ["psrp-http", "psrp-https", "winrm-https"])
-def test_other_ways_to_the_same_findings(heads: Heads, connection: str) -> None:
-    kind, _, scheme = connection.partition("-")
-    secure = scheme == "https"
-    variables: dict[str, Any] = {
-        "ansible_connection": f"ansible.builtin.{kind}",
-        "ansible_port": 5986 if secure else 5985,
-    }
-    if kind == "psrp":
-        variables |= {"ansible_psrp_protocol": scheme, "ansible_psrp_auth": "ntlm"}
-    else:
-        variables |= {"ansible_winrm_scheme": scheme}
-    fleet = heads({"hn1": {"baseline": True, "faults": ["missing-namespace"]}}, variables=variables)
-    trust = {"psrp": "ansible_psrp_ca_cert", "winrm": "ansible_winrm_ca_trust_path"}[kind]
-    options = ("-e", f"{trust}={fleet.ca_file}") if secure else ()
-    assert finding_ids(fleet.module("hn1", INFO, *options)) == {*MISSING, event(771)}
-    made = fleet.module("hn1", "wds_multicast_namespace", *options)
-    assert (made["changed"], made["source"]) == (True, "baseline")
-    assert finding_ids(made) == set()
-    assert fleet.nodes["hn1"].counts.readable == 0
+def test_other_ways_to_the_same_findings(heads: Heads, tmp_path: Path) -> None:
+    one = {"baseline": True, "faults": ["missing-namespace"]}
+    ca = str(tmp_path / "ca.pem")
+    fleet = heads(
+        {
+            "psrp": {**one, "variables": PSRP},
+            "psrps": {
+                **one,
+                "variables": {
+                    **PSRP, "ansible_psrp_protocol": "https", "ansible_port": 5986, "ansible_psrp_ca_cert": ca
+                },
+            },
+            "winrms": {
+                **one,
+                "variables": {
+                    "ansible_winrm_scheme": "https", "ansible_port": 5986, "ansible_winrm_ca_trust_path": ca
+                },
+            },
+        }
+    )  # fmt: skip
+    assert str(fleet.ca_file) == ca
+    for result in modules(fleet, INFO).values():
+        assert finding_ids(result) == {*MISSING, event(771)}
+    for name, made in modules(fleet, "wds_multicast_namespace").items():
+        assert (made["changed"], made["source"]) == (True, "baseline")
+        assert finding_ids(made) == set()
+        assert fleet.nodes[name].counts.readable == 0

@@ -2,14 +2,32 @@
 
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from tests.lab import controller
 from tests.lab.wds.conftest import HeadNodes
 from tests.lab.windows.site import Named
 
+#: The ways of HTTP to a node, as its variables.
+WINRM: Mapping[str, str] = {}
+PSRP: Mapping[str, str] = {
+    "ansible_connection": "ansible.builtin.psrp",
+    "ansible_psrp_protocol": "http",
+    "ansible_psrp_auth": "ntlm",
+}
+WAYS = {"winrm": WINRM, "psrp": PSRP}
+
 _HEAD = re.compile(r"^(?P<host>\S+) \| (?P<how>[A-Z]+!?) => (?=\{)", re.M)
+
+
+def differing(**options: Mapping[str, Any]) -> tuple[tuple[str, str], dict[str, str]]:
+    """Options of a module that differ from node to node, as options for ansible and templates for the module.
+
+    A node that an option does not name is not given it.
+    """
+    templates = {name: f"{{{{ differing.{name}[inventory_hostname] | default(omit) }}}}" for name in options}
+    return ("-e", json.dumps({"differing": options})), templates
 
 
 def modules(

@@ -23,11 +23,18 @@ class Site:
     ``inventory`` is the file with the nodes; commands run on this machine, where their addresses are.
     """
 
-    def __init__(self, folder: Path, addresses: Mapping[str, str], variables: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        addresses: Mapping[str, str],
+        variables: Mapping[str, Any] | None = None,
+        of_hosts: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> None:
         self.inventory = folder / "inventory.json"
-        self.inventory.write_text(
-            json.dumps({"all": {"children": {GROUP: group(addresses, variables)}}}, indent=1), encoding="utf-8"
-        )
+        nodes = group(addresses, variables)
+        for name, own in (of_hosts or {}).items():
+            nodes["hosts"][name] |= own
+        self.inventory.write_text(json.dumps({"all": {"children": {GROUP: nodes}}}, indent=1), encoding="utf-8")
 
     def command(self, argv: Sequence[str]) -> list[str]:
         """``argv``, without this machine's own CA files and proxies, which the connection would take."""
