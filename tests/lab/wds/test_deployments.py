@@ -3,14 +3,14 @@
 import base64
 import datetime
 import json
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from tests.lab.controller import finding_ids
-from tests.lab.wds.conftest import HeadNodes, Heads
+from tests.lab.wds.conftest import Heads
+from tests.lab.wds.together import modules
 from tests.lab.windows import nodes
 from tests.lab.windows.machine import Execution, Machine
 
@@ -54,24 +54,59 @@ class Wire:
         monkeypatch.setattr(machine, "run_cmd", run)
 
 
-def test_each_compute_node_is_told_with_time_image_file_and_what_happened(heads: Heads) -> None:
-    faults = ["missing-namespace", "blank-namespace-logs"]
-    fleet = heads({"hn1": {"faults": faults}})
-    machine = fleet.machines["hn1"]
-    node = "NODE004"
-    lines = [*nodes.healthy_log("HN1-CCP", "special.wim")[:2], "Multicast Failed with Exit Code 1"]
-    nodes.write_log(machine, node, lines, 90.0)
-    result = fleet.module("hn1", INFO)
-    first = of_node(result, "NODE001")
-    assert first["namespace"] == ""
-    assert first["usage"]
-    assert first["fallback"]
-    assert first["exit_code"] is None
-    failed = of_node(result, node)
-    assert (failed["namespace"], failed["exit_code"], failed["fallback"]) == ("HN1-CCP", 1, False)
+def of_id(result: Mapping[str, Any]) -> set[str]:
+    """The ids of all findings, infos too."""
+    return {each["id"] for each in result["findings"]}
+
+
+def test_what_the_logs_say_is_told_and_what_is_secret_or_too_much_does_not_cross(
+    heads: Heads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ill = ["missing-namespace", "blank-namespace-logs"]
+    fleet = heads(
+        {
+            "blank": {"faults": ill},
+            "copied": {"baseline": True, "faults": ["unicast-fallback"]},
+            "long": {"baseline": True},
+            "quoted": {"faults": ill},
+            "bare": {"faults": ill},
+            "many": {"baseline": True, "logs": False, "faults": [["2000-logs", {"count": 300}]]},
+        }
+    )
+    lines = [*nodes.healthy_log("BLANK-CCP", "special.wim")[:2], "Multicast Failed with Exit Code 1"]
+    nodes.write_log(fleet.machines["blank"], "NODE004", lines, 90.0)
+    # Its lines match: as much as a broken log may hold.
+    nodes.write_log(fleet.machines["long"], "NODE009", ["usage: " + "x" * 500] * 2000, 60.0)
+    line = f'COMMAND: CcpImg.exe -namespace:"" -filesrc:"a.wim" -password:"{SECRET}" -user:"{USER}"'
+    nodes.write_log(fleet.machines["quoted"], "NODE005", [line], 30.0)
+    nodes.write_log(fleet.machines["bare"], "NODE005", [line.replace('"', "")], 30.0)
+    wires = {name: Wire(machine, monkeypatch) for name, machine in fleet.machines.items()}
+    results = modules(fleet, INFO, "-vvv", deployments="always")
+    _blank(results["blank"])
+    _copied(results["copied"])
+    for name in ("quoted", "bare"):
+        _secret(results[name], b"".join(wires[name].printed))
+
+    # Cut on the host, and told.
+    assert any("of the logs matched than" in sentence for sentence in results["long"]["unread"])
+    assert "wds.view.unread" in of_id(results["long"])
+    assert max(map(len, wires["long"].printed)) < 300_000
+    # Of 300,000,000 bytes only lines that match cross the wire.
+    assert of_node(results["many"], "NODE0001")["namespace"] == ""
+    assert results["many"]["unread"] == []
+    printed = b"".join(wires["many"].printed)
+    assert b"PROGRESS" not in printed
+    assert len(printed) < 200_000
+
+
+def _blank(result: Mapping[str, Any]) -> None:
+    """Time, image, file and what happened, of each compute node."""
+    first, failed = of_node(result, "NODE001"), of_node(result, "NODE004")
+    assert (first["namespace"], first["usage"], first["fallback"], first["exit_code"]) == ("", True, True, None)
+    assert (failed["namespace"], failed["exit_code"], failed["fallback"]) == ("BLANK-CCP", 1, False)
     assert failed["image"].endswith("special.wim")
     assert {BLANK, FALLBACK, "wds.namespace.missing"} <= finding_ids(result)
-    for wanted, names in ((BLANK, nodes.COMPUTE_NODES), (FALLBACK, (*nodes.COMPUTE_NODES, node))):
+    for wanted, names in ((BLANK, nodes.COMPUTE_NODES), (FALLBACK, (*nodes.COMPUTE_NODES, "NODE004"))):
         told = evidence(result, wanted)
         for name in names:
             seen = of_node(result, name)
@@ -79,9 +114,8 @@ def test_each_compute_node_is_told_with_time_image_file_and_what_happened(heads:
             assert all(text in told for text in (name, seen["time"], seen["image"], seen["file"])), told
 
 
-def test_a_robocopy_with_a_namespace_given_is_a_fallback_and_no_blank_namespace(heads: Heads) -> None:
-    fleet = heads({"hn1": {"baseline": True, "faults": ["unicast-fallback"]}})
-    result = fleet.module("hn1", INFO, deployments="always")
+def _copied(result: Mapping[str, Any]) -> None:
+    """A robocopy with a namespace given is a fallback, and no blank namespace."""
     assert of_node(result, "NODE001")["fallback"]
     assert not of_node(result, "NODE002")["fallback"]
     assert "NODE001" in evidence(result, FALLBACK)
@@ -89,19 +123,37 @@ def test_a_robocopy_with_a_namespace_given_is_a_fallback_and_no_blank_namespace(
     assert evidence(result, BLANK) == ""
 
 
-def test_logs_are_read_when_the_option_says_so(heads: Heads) -> None:
-    fleet = heads({"hn1": {"baseline": True, "faults": ["blank-namespace-logs"]}})
-    machine, node = fleet.machines["hn1"], fleet.nodes["hn1"]
-    # The namespace is there: what the logs say is history, and not looked for.
-    assert fleet.module("hn1", INFO)["deployments"] is None
-    assert searched(machine) == []
-    assert len(fleet.module("hn1", INFO, deployments="always")["deployments"]) == 3
-    assert len(searched(machine)) == 1
-    with_fault = node.counts.kinds["Command"]
-    nodes.break_(machine, "missing-namespace")
-    assert fleet.module("hn1", INFO, deployments="never")["deployments"] is None
-    assert node.counts.kinds["Command"] == with_fault + 1
-    assert len(fleet.module("hn1", INFO, deployments="auto")["deployments"]) == 3
+def _secret(result: Mapping[str, Any], printed: bytes) -> None:
+    """User and password of a log do not cross the wire, and are in nothing that is shown."""
+    assert b"-password:***" in printed
+    for text in (SECRET, USER):
+        assert text.encode() not in printed
+        assert base64.b64encode(text.encode()) not in printed
+        assert text not in result["_output"]
+        assert text not in json.dumps(result)
+
+
+def test_logs_are_read_when_something_is_wrong_and_cost_a_healthy_check_nothing(heads: Heads) -> None:
+    logs = ["2000-logs", {"broken": 0}]
+    fleet = heads(
+        {
+            "empty": {"baseline": True, "logs": False},
+            "full": {"baseline": True, "faults": [logs]},
+            "broken": {"baseline": True, "faults": ["missing-namespace", ["2000-logs", {"count": 60, "broken": 2}]]},
+        }
+    )
+    results = modules(fleet, INFO)
+    for name in ("empty", "full"):
+        result = results[name]
+        assert (result["findings"], result["changed"], result["deployments"]) == ([], False, None)
+        assert [namespace["name"] for namespace in result["namespaces"]] == [f"{name.upper()}-CCP"]
+        assert fleet.nodes[name].counts.kinds == HEALTHY
+        assert searched(fleet.machines[name]) == []
+        assert fleet.writes(name) == []
+    assert fleet.machines["full"].commands == fleet.machines["empty"].commands
+    assert BLANK in finding_ids(results["broken"])
+    assert {"NODE0001", "NODE0002"} <= {each["node"] for each in results["broken"]["deployments"]}
+    assert searched(fleet.machines["broken"])
 
 
 def test_other_folders_and_days_are_looked_at_on_request(heads: Heads) -> None:
@@ -128,35 +180,6 @@ def test_other_folders_and_days_are_looked_at_on_request(heads: Heads) -> None:
     assert month["unread"] == []
 
 
-def test_what_goes_over_the_limit_is_cut_on_the_host_and_told(heads: Heads, monkeypatch: pytest.MonkeyPatch) -> None:
-    fleet = heads({"hn1": {"baseline": True}})
-    machine = fleet.machines["hn1"]
-    wire = Wire(machine, monkeypatch)
-    # Its lines match: as much as a broken log may hold.
-    nodes.write_log(machine, "NODE009", ["usage: " + "x" * 500] * 2000, 60.0)
-    result = fleet.module("hn1", INFO, deployments="always")
-    assert any("of the logs matched than" in sentence for sentence in result["unread"])
-    assert "wds.view.unread" in {each["id"] for each in result["findings"]}
-    assert max(map(len, wire.printed)) < 300_000
-
-
-@pytest.mark.parametrize("quoted", [True, False], ids=["quoted", "bare"])
-def test_users_and_passwords_of_logs_do_not_cross(heads: Heads, monkeypatch: pytest.MonkeyPatch, quoted: bool) -> None:
-    fleet = heads({"hn1": {"faults": ["missing-namespace", "blank-namespace-logs"]}})
-    machine = fleet.machines["hn1"]
-    line = f'COMMAND: CcpImg.exe -namespace:"" -filesrc:"a.wim" -password:"{SECRET}" -user:"{USER}"'
-    nodes.write_log(machine, "NODE005", [line if quoted else line.replace('"', "")], 30.0)
-    wire = Wire(machine, monkeypatch)
-    result = fleet.module("hn1", INFO, "-vvv")
-    printed = b"".join(wire.printed)
-    assert b"-password:***" in printed
-    for text in (SECRET, USER):
-        assert text.encode() not in printed
-        assert base64.b64encode(text.encode()) not in printed
-        assert text not in result["_output"]
-        assert text not in json.dumps(result)
-
-
 def test_a_secret_that_the_host_did_not_mask_reaches_no_result(heads: Heads, monkeypatch: pytest.MonkeyPatch) -> None:
     fleet = heads({"hn1": {"faults": ["missing-namespace", "blank-namespace-logs"]}})
     machine = fleet.machines["hn1"]
@@ -170,32 +193,3 @@ def test_a_secret_that_the_host_did_not_mask_reaches_no_result(heads: Heads, mon
     run = fleet.playbook("check-multicast")
     assert {BLANK, FALLBACK} <= run.ids("hn1")
     assert SECRET not in run.output + json.dumps(run.report)
-
-
-def cost(fleet: HeadNodes, name: str, **options: Any) -> tuple[Counter[str], list[str]]:
-    """The messages of one look, and the programs that ran for it."""
-    machine, node = fleet.machines[name], fleet.nodes[name]
-    node.clear()
-    before = len(machine.commands)
-    assert fleet.module(name, INFO, **options)["findings"] == []
-    return node.counts.kinds, list(machine.commands[before:])
-
-
-def test_two_thousand_logs_cost_a_healthy_check_nothing(heads: Heads) -> None:
-    faults = [["2000-logs", {"broken": 0}]]
-    fleet = heads({"hn1": {"baseline": True, "logs": False}, "hn2": {"baseline": True, "faults": faults}})
-    empty, full = cost(fleet, "hn1"), cost(fleet, "hn2")
-    assert full[0] == HEALTHY
-    assert full == empty
-    assert searched(fleet.machines["hn2"]) == []
-
-
-def test_of_two_thousand_logs_only_matching_lines_cross_the_wire(heads: Heads, monkeypatch: pytest.MonkeyPatch) -> None:
-    fleet = heads({"hn1": {"baseline": True, "logs": False, "faults": ["2000-logs"]}})
-    wire = Wire(fleet.machines["hn1"], monkeypatch)
-    result = fleet.module("hn1", INFO, deployments="always")
-    printed = sum(map(len, wire.printed))
-    assert of_node(result, "NODE0001")["namespace"] == ""
-    assert b"PROGRESS" not in b"".join(wire.printed)
-    # Of 2,000,000,000 bytes.
-    assert printed < 1_200_000

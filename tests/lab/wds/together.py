@@ -31,7 +31,7 @@ def differing(**options: Mapping[str, Any]) -> tuple[tuple[str, str], dict[str, 
 
 
 def modules(
-    fleet: HeadNodes, name: str, *options: str, hosts: Collection[str] = (), **arguments: Any
+    fleet: HeadNodes, name: str, /, *options: str, hosts: Collection[str] = (), **arguments: Any
 ) -> dict[str, dict[str, Any]]:
     """The result of a module of the collection on ``hosts`` (by default all), by name; ``options`` go to ansible.
 

@@ -371,6 +371,12 @@ class Machine:
         self.wrote(f"reboot in {seconds:g} s")
         self._down_at = self._monotonic() + seconds * self.pace
 
+    def switch_on(self) -> None:
+        """End a boot, also one that would not end by itself."""
+        with self._lock:
+            if self._up_at is not None:
+                self._up_at = self._monotonic()
+
     @property
     def shutdown_scheduled(self) -> bool:
         return self._down_at is not None
