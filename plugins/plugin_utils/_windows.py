@@ -37,6 +37,8 @@ _DENIED = re.compile(
     r"|Invalid/incorrect (?:username/)?password|\bCode:? 401\b|wsmanfault_code'?: '?5\b|\(Code: 5,|:AccessDenied\b",
     re.IGNORECASE,
 )
+# What pywinrm and pypsrp raise when a login fails on a connection that ansible's plugin has open.
+_LOGIN_ERRORS = ("InvalidCredentialsError", "AuthenticationError")
 _UNTRUSTED = re.compile(r"certificate.verify.failed|Hostname mismatch|doesn't match", re.IGNORECASE)
 _NO_KDC = re.compile(r"Cannot (?:contact any|find) KDC", re.IGNORECASE)
 # Said by ssh before a session is open.
@@ -138,6 +140,9 @@ class _AnsibleRunner(Runner):
                 self._connection.reset()
             else:
                 self._connection.close()
+        self._drop()
+
+    def _drop(self) -> None:
         # A close that failed leaves the plugin with a connection that the host no longer knows.
         for name in ("protocol", "shell_id", "runspace", "_last_pipeline"):
             if hasattr(self._connection, name):
@@ -181,7 +186,10 @@ class _AnsibleRunner(Runner):
             if refused or _SSH_NEVER_OPEN.search(text):
                 return refused or self._never_open(error)
         # A connection that opened again underneath (winrm does so for a full shell) may be refused as well.
-        if isinstance(error, AnsibleConnectionFailure) and _DENIED.search(text):
+        login = isinstance(error, AnsibleConnectionFailure) or type(error).__name__ in _LOGIN_ERRORS
+        if login and _DENIED.search(text):
+            # To close the shell would be one more login.
+            self._drop()
             return self._never_open(error)
         # Whoever asks again, to see what was done, has to ask over a new connection.
         self.forget()

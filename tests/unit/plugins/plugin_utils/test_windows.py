@@ -555,6 +555,18 @@ def test_a_shell_that_is_opened_anew_underneath_may_be_refused(plain, head):
         channel(plain).run([READ])
 
 
+@pytest.mark.parametrize("kind", ["InvalidCredentialsError", "AuthenticationError"])
+def test_a_login_refused_on_an_open_connection_is_not_tried_again(plain, head, kind):
+    # pywinrm's and pypsrp's own: the password was changed while the connection was open, as during a reboot.
+    head.faults = [type(kind, (Exception,), {})("Failed to authenticate: the specified credentials were rejected")]
+    plain.protocol, plain.shell_id = object(), "S1"
+    with pytest.raises(AnsibleConnectionFailure, match="refused the credentials"):
+        channel(plain).run([READ])
+    # Closing the shell would be a login, also when ansible does it at the end of the task.
+    assert head.closed == 0
+    assert (plain.protocol, plain.shell_id, plain._connected) == (None, None, False)
+
+
 def test_a_truncated_answer_is_an_error(any_connection, head):
     head.faults = [lambda output: output[:-3]]
     with pytest.raises(FrameError, match="is not whole"):
