@@ -814,6 +814,15 @@ CATALOGUE = {
         None,
         "issue 4, section 1",
     ),
+    "net.receiver.absent": Entry(
+        INFO,
+        "A host that was to receive took no part in the probe. It is an error where none did.",
+        "The host is switched off, Ansible cannot reach it, or the module could not be run there.",
+        "Start the host, or take it out of multicast_probe_clients.",
+        False,
+        None,
+        "issue 4, section 1",
+    ),
     "net.probe.alone": Entry(
         INFO,
         "The probe was sent by the host to itself, so nothing is proven about the network.",

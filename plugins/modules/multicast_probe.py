@@ -75,6 +75,11 @@ options:
     type: list
     elements: dict
     default: []
+  absent:
+    description: Names of hosts that were to receive and of which there is no result, for O(role=judge).
+    type: list
+    elements: str
+    default: []
 attributes:
   check_mode:
     support: full
@@ -141,6 +146,13 @@ EXAMPLES = r"""
   imaging.multicast.multicast_probe:
     role: judge
     results: "{{ [sent] + received.results }}"
+
+- name: Look for five minutes whether a switch forgets its members
+  imaging.multicast.multicast_probe:
+    role: sender
+    receivers: 2
+    duration: 300
+    timeout: 400
 """
 
 RETURN = r"""
@@ -174,6 +186,10 @@ mtu:
   sample: 1500
 group:
   description: "Multicast address of the data, empty when it was never told."
+  returned: when it sends or receives
+  type: str
+rendezvous:
+  description: "The address at which they meet, empty when a sender leaves it to udpcast."
   returned: when it sends or receives
   type: str
 ttl:
@@ -231,6 +247,11 @@ peers:
     address: {description: Its address., type: str}
     unanswered: {description: How often the sender waited for it in vain., type: int}
     dropped: {description: Whether the sender gave it up., type: bool}
+absent:
+  description: The option.
+  returned: for O(role=judge)
+  type: list
+  elements: str
 receivers:
   description: What each receiver got.
   returned: for O(role=judge)

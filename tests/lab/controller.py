@@ -92,17 +92,20 @@ def playbook(
     *options: str,
     variables: Mapping[str, Any] | None = None,
     inventory: Path | None = None,
+    probe: bool = False,
 ) -> Run:
     """Run ``playbooks/<name>.yml`` on ``hosts`` from the lab's controller; ``options`` go to ansible-playbook.
 
-    ``inventory`` is used instead of the lab's. Fails the test when the run printed an Ansible warning, deprecation or a
-    traceback.
+    ``inventory`` is used instead of the lab's. Repairs are proven on the wire with ``probe`` only: it takes seconds, and
+    whether clients are in the inventory depends on the tests before. Fails the test when the run printed an Ansible
+    warning, deprecation or a traceback.
     """
     names = [host if isinstance(host, str) else host.name for host in hosts]
     with tempfile.TemporaryDirectory(prefix="imlab-report-") as report_dir:
         # In a file of its own, so that a secret among the variables is in no process's arguments.
         extra = Path(report_dir, "variables.json")
-        extra.write_text(json.dumps({"multicast_report_dir": report_dir, **(variables or {})}), encoding="utf-8")
+        given = {"multicast_report_dir": report_dir, **({} if probe else {"multicast_probe_hosts": []})}
+        extra.write_text(json.dumps({**given, **(variables or {})}), encoding="utf-8")
         done = lab.run(
             [
                 *("ansible-playbook", "-i", str(inventory or lab.inventory)),

@@ -17,6 +17,7 @@ from tests.project.tree import CACHE, ROOT, environment
 
 FOG_MODULES = ("fog_multicast_info", "fog_storage_iface", "fog_multicast_reset", "fog_multicast_service")
 STAND_IN = Path(__file__).with_name("stand_in_fog.py")
+PROBE, STAND_IN_PROBE = "multicast_probe", Path(__file__).with_name("stand_in_probe.py")
 PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
 OTHER_MODULES = (
     "multicast_guard",
@@ -77,8 +78,10 @@ class Fleet:
             (modules / f"{name}.py").symlink_to(ROOT / "plugins" / "modules" / f"{name}.py")
         for name in FOG_MODULES:
             (modules / f"{name}.py").write_text(STAND_IN.read_text().replace('"STAND_IN"', f'"{name}"'))
+        (modules / f"{PROBE}.py").symlink_to(STAND_IN_PROBE)
         (folder / "ansible.cfg").touch()  # none of the machine's own settings
         self.inventory: dict[str, Any] = {}
+        self.clients: dict[str, Any] = {}
 
     def add(self, name: str, host: dict[str, Any], **variables: Any) -> None:
         state = self.folder / f"{name}.json"
@@ -103,7 +106,8 @@ class Fleet:
 
     def run(self, *arguments: str, playbook: str | Path = "repair-multicast.yml") -> "Run":
         inventory = self.folder / "inventory.yml"
-        inventory.write_text(yaml.safe_dump({"fog_servers": {"hosts": self.inventory}}))
+        groups = {"fog_servers": self.inventory, "multicast_probe_clients": self.clients}
+        inventory.write_text(yaml.safe_dump({name: {"hosts": hosts} for name, hosts in groups.items()}))
         if isinstance(playbook, str) and playbook.endswith(".yml"):
             playbook = self.tree / "playbooks" / playbook
         env = environment(
@@ -210,6 +214,7 @@ def test_each_host_gets_its_outcome_and_the_others_go_on(fleet: Fleet) -> None:
 def test_check_mode_plans_and_changes_nothing(fleet: Fleet) -> None:
     fleet.add("good", healthy())
     fleet.add("stale", stale())
+    fleet.clients = {"client1": DEAD}
     run = fleet.run("--check", "--diff")
     assert run.code == 0, run.output
     assert run.outcomes == {"good": "healthy", "stale": "would_repair"}
@@ -319,6 +324,44 @@ def test_a_wish_is_carried_out_on_a_healthy_host(fleet: Fleet) -> None:
     assert (run.code, run.outcomes) == (0, {"fog1": "healthy", "fog2": "healthy"}), run.output
     assert fleet.host("fog1")["calls"][1] == [IFACE, False, {"interface": "eth1"}]
     assert fleet.host("fog2")["calls"][1] == [IFACE, False, {"interface": "auto", "master": True, "node": "A"}]
+
+
+def test_a_repair_counts_only_when_it_is_proven_on_the_wire(fleet: Fleet) -> None:
+    here = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+    fleet.clients = {"client1": here, "client2": here, "gone": DEAD}
+    fleet.add("proven", stale())
+    fleet.add("blocked", dict(stale(), probe=[found("net.firewall.sender")]))
+    fleet.add("refused", dict(stale(), fail={PROBE: "no port is free"}))
+    fleet.add("nobody", stale(), fog_multicast_probe_hosts=["gone"])
+    fleet.add("alone", stale(), fog_multicast_probe_hosts=[], multicast_probe=True)
+    fleet.add("person", {"findings": [found("fog.image.missing")]})
+    run = fleet.run("-e", "multicast_max_broken_percent=100")
+    assert run.outcomes == {
+        "proven": "repaired",
+        "blocked": "needs_person",
+        "refused": "failed",
+        "nobody": "needs_person",
+        "alone": "repaired",
+        "person": "needs_person",
+    }, run.output
+    hosts = run.report["hosts"]
+    told = {name: [(each["id"], each["subject"]) for each in hosts[name]["after"]] for name in hosts}
+    absent = ("net.receiver.absent", "receiver gone")
+    assert told["proven"] == [absent]
+    assert told["blocked"] == [("net.firewall.sender", "subject"), absent]
+    assert told["nobody"] == [absent]
+    assert told["alone"] == []
+    assert "not proven on the wire: no port is free" in run.output
+    # Sent to are the clients that answer, by hosts on which something was repaired; without clients they send to themselves.
+    sent = {name: [call[2]["receivers"] for call in fleet.host(name)["calls"] if call[0] == PROBE] for name in told}
+    assert sent == {
+        "proven": [0, 2],
+        "blocked": [0, 2],
+        "refused": [0],
+        "nobody": [0],
+        "alone": [0, 0],
+        "person": [],
+    }
 
 
 def missing_sender(folder: Path) -> dict[str, Any]:

@@ -256,14 +256,17 @@ def shares(receivers: Sequence[Mapping[str, Any]], sender: Mapping[str, Any]) ->
     )
 
 
-def judge(sender: Mapping[str, Any], receivers: Sequence[Mapping[str, Any]]) -> Tuple[Finding, ...]:
-    """What the results of all ends together show: loss, and who holds the others back.
+def judge(
+    sender: Mapping[str, Any], receivers: Sequence[Mapping[str, Any]], absent: Sequence[str] = ()
+) -> Tuple[Finding, ...]:
+    """What the results of all ends together show: loss, who holds the others back, and who never took part.
 
     :param sender: the result of the sender's module call, ``receivers``: those of the receivers'.
+    :param absent: names of the hosts that were to receive and of which there is no result.
     """
-    found: List[Finding] = []
+    found = [_absent(name, bool(receivers)) for name in absent]
     if not receivers or not sender.get("bytes"):
-        return ()
+        return _sorted(found)
     wanted, rate = float(sender.get("bitrate") or 0), float(sender.get("rate") or 0)
     slow = bool(wanted) and rate < SLOW * wanted
     waited = {str(one["address"]): int(one["unanswered"]) for one in sender.get("peers") or ()}
@@ -288,6 +291,14 @@ def judge(sender: Mapping[str, Any], receivers: Sequence[Mapping[str, Any]]) -> 
             summary = "%.1f %% of the stream is lost on the way to %s." % (one.lost, one.host)
             found.append(finding("net.loss", subject, summary, lines))
     return _sorted(found)
+
+
+def _absent(name: str, others: bool) -> Finding:
+    summary = "%s took no part in the probe, so nothing is known about the way to it." % name
+    if others:
+        return finding("net.receiver.absent", "%s %s" % (RECEIVER, name), summary)
+    # Nothing at all is known then about the network.
+    return finding("net.receiver.absent", "%s %s" % (RECEIVER, name), summary, severity=ERROR)
 
 
 def _explained(result: Mapping[str, Any]) -> bool:

@@ -13,7 +13,7 @@ import socket
 import threading
 import time
 import zlib
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from .._findings import finding
 from .._flow import Failure, as_dicts
@@ -54,6 +54,7 @@ def argument_spec() -> Dict[str, Dict[str, Any]]:
         "data_address": {"type": "str"},
         "ttl": {"type": "int", "default": udpcast.TTL},
         "results": {"type": "list", "elements": "dict", "default": []},
+        "absent": {"type": "list", "elements": "str", "default": []},
     }
     return dict(connection_spec(), **spec)
 
@@ -64,7 +65,7 @@ def probe(params: Mapping[str, Any], check_mode: bool, tell: Any) -> Dict[str, A
     :raises Failure: an option cannot be used, or what is needed to be safe cannot be known.
     """
     if params["role"] == JUDGE:
-        return judge(params["results"])
+        return judge(params["results"], params["absent"])
     _check(params)
     # Looking around counts too, so that nothing outlives the timeout.
     until = time.monotonic() + params["timeout"] - _SPARE
@@ -73,9 +74,10 @@ def probe(params: Mapping[str, Any], check_mode: bool, tell: Any) -> Dict[str, A
     return _receive(params, check_mode, until)
 
 
-def judge(results: List[Mapping[str, Any]]) -> Dict[str, Any]:
+def judge(results: Sequence[Mapping[str, Any]], absent: Sequence[str] = ()) -> Dict[str, Any]:
     """What the results of one sender and its receivers show together. Pure.
 
+    :param absent: names of hosts that were to receive and of which there is no result.
     :raises Failure: there is not exactly one sender among them.
     """
     senders = [one for one in results if one.get("role") == SENDER]
@@ -85,7 +87,7 @@ def judge(results: List[Mapping[str, Any]]) -> Dict[str, Any]:
         )
     sender = senders[0]
     receivers = [one for one in results if one.get("role") == RECEIVER]
-    found = diagnose.judge(sender, receivers)
+    found = diagnose.judge(sender, receivers, absent)
     complete = bool(sender.get("complete")) and all(one.get("complete") for one in receivers)
     lost = {share.address: share for share in diagnose.shares(receivers, sender)}
     return {
@@ -99,6 +101,7 @@ def judge(results: List[Mapping[str, Any]]) -> Dict[str, Any]:
         "sha256": sender.get("sha256", ""),
         "complete": complete,
         "proven": _proven(complete, len(receivers)),
+        "absent": list(absent),
         "receivers": [
             {
                 "host": one.get("host"),
@@ -311,7 +314,7 @@ def _listen(end: End, until: float) -> End:
     ear = igmp.Ear(name, end.link.address)
     watcher = Watcher(ear, lambda: igmp.joined(name), read_counters)
     before = read_counters()
-    command = udpcast.receiver_command(_which("udp-receiver"), end.stream, int(max(3, min(40, timeout / 2))))
+    command = udpcast.receiver_command(_which("udp-receiver"), end.stream, int(max(3, min(120, timeout * 3 / 4))))
     try:
         done = run(command, timeout, watch=watcher.look)
     finally:
@@ -341,6 +344,7 @@ def view(end: End) -> Dict[str, Any]:
         "mtu": end.link.mtu,
         "portbase": end.stream.portbase,
         "group": end.said.group,
+        "rendezvous": end.stream.rendezvous,
         "ttl": end.stream.ttl,
         "bitrate": end.stream.bitrate,
         "size": end.size,
