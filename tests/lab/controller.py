@@ -96,8 +96,8 @@ def playbook(
 ) -> Run:
     """Run ``playbooks/<name>.yml`` on ``hosts`` from the lab's controller; ``options`` go to ansible-playbook.
 
-    ``inventory`` is used instead of the lab's. Repairs are proven on the wire with ``probe`` only: it takes seconds, and
-    whether clients are in the inventory depends on the tests before. Fails the test when the run printed an Ansible
+    ``inventory`` is used instead of the lab's. Repairs are proven on the wire with ``probe`` only: it takes seconds,
+    and whether clients are in the inventory depends on the tests before. Fails the test when the run printed an Ansible
     warning, deprecation or a traceback.
     """
     names = [host if isinstance(host, str) else host.name for host in hosts]

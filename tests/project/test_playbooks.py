@@ -352,7 +352,7 @@ def test_a_repair_counts_only_when_it_is_proven_on_the_wire(fleet: Fleet) -> Non
     assert told["nobody"] == [absent]
     assert told["alone"] == []
     assert "not proven on the wire: no port is free" in run.output
-    # Sent to are the clients that answer, by hosts on which something was repaired; without clients they send to themselves.
+    # Only a repaired host sends: to the clients that answer, and without any in the inventory to itself.
     sent = {name: [call[2]["receivers"] for call in fleet.host(name)["calls"] if call[0] == PROBE] for name in told}
     assert sent == {
         "proven": [0, 2],

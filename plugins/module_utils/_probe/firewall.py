@@ -5,8 +5,8 @@
 """Reader: whether the host's own firewall lets the stream through.
 
 firewalld, ufw and today's iptables all end in nftables rules, so those are read (``nft -j list ruleset``) and walked as
-a packet would walk them. A rule whose conditions are not understood, for example one that decides at random or by an
-address list, leaves the answer open: only a rule that surely drops the packet is told.
+a packet would walk them; what nft cannot show is read from ``iptables-save``. A rule whose conditions are not
+understood, for example one that decides at random, leaves the answer open: only one that surely drops is told.
 """
 
 import ipaddress
@@ -15,12 +15,16 @@ import os
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from .._fog.command import CommandError, ask
+from . import iptables
 
 #: Seconds ``nft`` may take.
 TIMEOUT = 10
 #: Programs that write the rules, by a file that is there while they run or are switched on.
 MANAGERS = (("firewalld", "/run/firewalld.pid"), ("firewalld", "/run/firewalld"), ("ufw", "/run/ufw.lock"))
 _FAMILIES = ("inet", "ip")
+#: Lists the tables of iptables-legacy that are in use, one a line.
+LEGACY = "/proc/net/ip_tables_names"
+_IPTABLES, _IPTABLES_LEGACY = "iptables", "iptables-legacy"
 ACCEPT, DROP, OPEN = "accept", "drop", "open"
 _GO_ON = "continue"
 _DEPTH = 16
@@ -38,6 +42,7 @@ class Packet(NamedTuple):
     target: str
     source_port: int
     target_port: int
+    target_type: str = ""  # of address, as the host sees it: "multicast", "local", "unicast"; "" not known
 
     def __str__(self) -> str:
         ports = " port %d -> %d" % (self.source_port, self.target_port) if self.protocol == "udp" else ""
@@ -64,13 +69,45 @@ class Firewall(NamedTuple):
 def read_firewall(packets: Sequence[Packet]) -> Firewall:
     """What the host's rules do to each of these packets. Nothing is raised; ``error`` tells what could not be read."""
     manager = next((name for name, path in MANAGERS if os.path.exists(path)), "")
+    rules, errors = Rules({}, {}, {}), []
+    seen = False  # whether nft shows all there is, iptables-legacy left out
     try:
         rules = parse_ruleset(ask("nft", ("-j", "list", "ruleset"), TIMEOUT))
+        every = [part for own in rules.rules.values() for rule in own for part in rule["expr"]]
+        seen = not any(isinstance(part, dict) and "xt" in part for part in every)
     except CommandError as error:
-        return Firewall(manager=manager, error=str(error))
+        errors.append(str(error))
     except ValueError as error:
-        return Firewall(manager=manager, error=f"nft prints no JSON ({error})")
-    return judge(rules, packets)._replace(manager=manager)
+        errors.append(f"nft prints no JSON ({error})")
+    try:
+        with open(LEGACY, encoding="ascii", errors="replace") as file:
+            legacy = bool(file.read(1024).strip())
+    except OSError:
+        legacy = False
+    if not seen:
+        rules, why = _saved(rules, _IPTABLES, ("iptables-save",))
+        errors += [why] if why else []
+    if legacy:
+        rules, why = _saved(rules, _IPTABLES_LEGACY, ("iptables-legacy-save", "iptables-save"))
+        errors += [why] if why else []
+    return judge(rules, packets)._replace(manager=manager, error="; ".join(errors))
+
+
+def _saved(rules: "Rules", family: str, programs: Sequence[str]) -> Tuple["Rules", str]:
+    """The rules with what the first of these programs that runs prints, and why none does, or ""."""
+    why = ""
+    for program in programs:
+        try:
+            chains, entries = iptables.parse_save(ask(program, (), TIMEOUT), family)
+        except CommandError as error:
+            why = str(error)
+            continue
+        # What nft showed of the same chains was incomplete.
+        old = [("ip", *key[1:]) for key in chains] if family == _IPTABLES else []
+        kept = {key: chain for key, chain in rules.chains.items() if key not in old}
+        left = {key: own for key, own in rules.rules.items() if key not in old}
+        return Rules({**kept, **chains}, {**left, **entries}, rules.sets), ""
+    return rules, why
 
 
 class Rules(NamedTuple):
@@ -147,10 +184,8 @@ def _walk(rules: Rules, key: Tuple[str, str, str], packet: Packet, depth: int) -
         block: Optional[Block] = None
         if verdict in ("jump", "goto"):
             inner, block = _walk(rules, (*key[:2], target), packet, depth + 1)
-            if inner == _GO_ON and verdict == "goto":
-                # What follows is the base chain's policy or the caller's next rule; which of them is not known here.
-                return OPEN, None
-            verdict = inner
+            # At the end of a chain that was gone to, it goes on where this one was called from.
+            verdict = "return" if inner == _GO_ON and verdict == "goto" else inner
         elif verdict == DROP:
             place = "{}, rule {}".format(_place(key), rule.get("handle", "?"))
             block = Block(packet, place, json.dumps(rule["expr"], sort_keys=True)[:300])
@@ -245,6 +280,9 @@ def _value(left: Mapping[str, Any], packet: Packet) -> Any:
     if not isinstance(where, dict):
         return None
     words = (where.get("protocol"), where.get("field")) if name == "payload" else (name, where.get("key"))
+    if name == "fib" and where.get("result") == "type":
+        flags = where.get("flags")
+        words = (name, flags[0] if isinstance(flags, list) and len(flags) == 1 else flags)
     field = (str(words[0]), str(words[1]))
     return {
         ("udp", "dport"): packet.target_port,
@@ -263,6 +301,8 @@ def _value(left: Mapping[str, Any], packet: Packet) -> Any:
         ("meta", "oif"): packet.interface if packet.hook == "output" else None,
         # The stream's first packet belongs to no connection the host knows of.
         ("ct", "state"): "new",
+        ("ct", "status"): "",
+        ("fib", "daddr"): packet.target_type or None,
     }.get(field)
 
 
@@ -308,4 +348,6 @@ def _in_network(value: Any, network: str) -> Optional[bool]:
 
 
 def _place(key: Tuple[str, str, str]) -> str:
+    if key[0] in (_IPTABLES, _IPTABLES_LEGACY):
+        return "{} table {}, chain {}".format(*key)
     return "nftables table {} {}, chain {}".format(*key)

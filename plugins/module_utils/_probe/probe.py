@@ -202,8 +202,8 @@ def _send(params: Mapping[str, Any], check_mode: bool, tell: Any, until: float) 
     stream, link = plan.stream, plan.link
     alone = params["receivers"] == 0
     packets = [
-        Packet("output", link.name, "udp", link.address, "", stream.portbase + 1, stream.portbase),
-        Packet("input", link.name, "udp", "", "", stream.portbase, stream.portbase + 1),
+        Packet("output", link.name, "udp", link.address, "", stream.portbase + 1, stream.portbase, "multicast"),
+        Packet("input", link.name, "udp", "", link.address, stream.portbase, stream.portbase + 1, "local"),
     ]
     end = End(
         role=SENDER,
@@ -285,10 +285,10 @@ def _receive(params: Mapping[str, Any], check_mode: bool, until: float) -> Dict[
     )
     port = stream.portbase
     packets = [
-        Packet("input", link.name, "udp", "", "", port + 1, port),
-        Packet("output", link.name, "udp", link.address, "", port, port + 1),
+        Packet("input", link.name, "udp", "", "", port + 1, port, "multicast"),
+        Packet("output", link.name, "udp", link.address, "", port, port + 1, "unicast"),
         # Without its membership reports a switch with IGMP snooping sends it nothing.
-        Packet("output", link.name, "igmp", link.address, "", 0, 0),
+        Packet("output", link.name, "igmp", link.address, "", 0, 0, "multicast"),
     ]
     end = End(
         role=RECEIVER,

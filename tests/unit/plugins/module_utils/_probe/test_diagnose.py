@@ -91,6 +91,10 @@ def test_what_was_not_tried_still_has_a_firewall():
         (receiver(silences=(Silence(10, 300, 0, 1, 10.4, True),)), "net.querier.missing"),
         (receiver(link=LINK._replace(bridge="br0", snooping=True, querier=False)), "net.querier.missing"),
         (sender(counters={"Ip.FragCreates": 5760}), "net.mtu.fragmentation"),
+        (
+            broken(stream=Stream("eth0", 50020, ttl=1), link=LINK._replace(addresses=(("nonsense", 99),))),
+            "net.probe.incomplete",
+        ),
         (receiver(link=LINK._replace(mtu=1400)), "net.mtu.fragmentation"),
         (broken(counters={"Ip.ReasmFails": 4}), "net.mtu.fragmentation"),
         (
@@ -228,6 +232,15 @@ def test_a_receiver_that_knows_its_own_trouble_is_not_called_lossy():
     assert diagnose.judge(sent(57e6, 0), [result("client1", "10.99.4.1", 12000), known]) == ()
     unknown = dict(known, findings=[{"id": "net.probe.incomplete", "severity": "error"}])
     assert len(diagnose.judge(sent(57e6, 0), [result("client1", "10.99.4.1", 12000), unknown])) == 1
+
+
+def test_who_took_no_part_is_named():
+    found = diagnose.judge(sent(57e6, 0), [result("client1", "10.99.4.1", 12000)], ["client2"])
+    assert [(each.id, each.severity, each.subject) for each in found] == [
+        ("net.receiver.absent", "info", "receiver client2")
+    ]
+    found = diagnose.judge({"bytes": 0}, [], ["client1", "client2"])
+    assert [(each.id, each.severity) for each in found] == [("net.receiver.absent", "error")] * 2
 
 
 def test_nothing_sent_is_no_loss():

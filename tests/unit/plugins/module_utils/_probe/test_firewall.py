@@ -5,6 +5,7 @@
 """What the host's firewall does to the stream."""
 
 import json
+from pathlib import Path
 
 import pytest
 from ansible_collections.imaging.multicast.plugins.module_utils._fog.command import CommandError
@@ -131,6 +132,8 @@ def test_other_chains_are_followed():
     assert fate(chain([{"jump": {"target": "ports"}}]), inner) == "drop"
     assert fate(chain([{"jump": {"target": "nowhere"}}], [{"accept": None}], policy="drop"), inner) == "accept"
     assert fate(chain([{"goto": {"target": "ports"}}]), inner) == "drop"
+    assert fate(chain([{"goto": {"target": "nowhere"}}], [{"drop": None}])) == "accept"
+    assert fate(chain([AT_RANDOM, {"goto": {"target": "nowhere"}}], [{"drop": None}])) == "open"
     assert fate(chain([{"jump": {"target": "c"}}])) == "open"
 
 
@@ -175,13 +178,84 @@ def test_no_rule_is_too_strange(parts):
     assert len(found.blocks) <= 1
 
 
-def test_what_cannot_be_read_is_told(monkeypatch):
-    def broken(*_words):
-        raise CommandError("the command nft is not on this host")
+# What firewalld 1.3.3, ufw 0.36.2, iptables-nft and iptables-legacy 1.8.9 of Debian 12 made of their rules, as nft
+# 1.0.6 and iptables-save show them: ssh is let in by the first two, and in "open" FOG's ports too. The last two drop
+# FOG's ports, and iptables-nft IGMP. Chains that only forward were left out.
+RECORDED = Path(__file__).with_name("recorded")
+HEARD = Packet("input", "eth0", "udp", "", "", 50021, 50020, "multicast")
+ANSWER = Packet("input", "eth0", "udp", "", "10.0.0.5", 50020, 50021, "local")
+SENT = Packet("output", "eth0", "udp", "10.0.0.5", "", 50021, 50020, "multicast")
+IGMP = Packet("output", "eth0", "igmp", "10.0.0.5", "", 0, 0, "multicast")
+UNSEEN = json.dumps({"nftables": chain([{"xt": {"type": "match", "name": "udp"}}, {"drop": None}], family="ip")})
 
-    monkeypatch.setattr(firewall, "ask", broken)
-    assert "nft" in firewall.read_firewall([STREAM]).error
-    monkeypatch.setattr(firewall, "ask", lambda *_words: "[]")
+
+@pytest.fixture(name="host")
+def fixture_host(monkeypatch, tmp_path):
+    """What each program of a host prints; one that is not there fails. ``legacy`` is the kernel's list of tables."""
+    programs = {}
+
+    def ask(name, *_words):
+        if name not in programs:
+            raise CommandError(f"the command {name} is not on this host")
+        return programs[name]
+
+    monkeypatch.setattr(firewall, "ask", ask)
+    monkeypatch.setattr(firewall, "LEGACY", str(tmp_path / "legacy"))
+    monkeypatch.setattr(firewall, "MANAGERS", (("ufw", str(tmp_path)),))
+    return programs
+
+
+def text(name):
+    return (RECORDED / name).read_text()
+
+
+@pytest.mark.parametrize(
+    ("nft", "saved", "dropped"),
+    [
+        (text("firewalld.json"), "", [HEARD, ANSWER]),
+        (text("firewalld-open.json"), "", []),
+        (UNSEEN, text("ufw.save"), [HEARD, ANSWER]),
+        (UNSEEN, text("ufw-open.save"), []),
+        (text("iptables.json"), text("iptables.save"), [HEARD, ANSWER, IGMP]),
+    ],
+)
+def test_what_the_keepers_of_rules_write_is_understood(host, nft, saved, dropped):
+    host["nft"] = nft
+    if saved:
+        host["iptables-save"] = saved
+    found = firewall.read_firewall([HEARD, ANSWER, SENT, IGMP])
+    assert [block.packet for block in found.blocks] == dropped
+    # The rule that nft does not show stands in a table that is not among the saved.
+    assert found.open == (2 if nft is UNSEEN and not dropped else 0)
+    assert (found.error, found.manager) == ("", "ufw")
+
+
+def test_rules_that_nft_does_not_show_at_all(host, tmp_path):
+    host.update(nft=json.dumps({"nftables": []}))
+    assert firewall.read_firewall([HEARD]) == firewall.Firewall(manager="ufw")
+    (tmp_path / "legacy").write_text("filter\n")
+    assert "iptables-save is not on this host" in firewall.read_firewall([HEARD]).error
+    for program in ("iptables-legacy-save", "iptables-save"):
+        other = dict(host, **{program: text("legacy.save")})
+        host.update(other)
+        found = firewall.read_firewall([HEARD])
+        assert [block.where for block in found.blocks] == ["iptables-legacy table filter, chain INPUT, rule 1"]
+        assert not found.error
+        del host[program]
+
+
+def test_without_nft_the_saved_rules_are_evidence(host):
+    host["iptables-save"] = text("iptables.save")
+    found = firewall.read_firewall([HEARD])
+    assert [block.where for block in found.blocks] == ["iptables table filter, chain INPUT, rule 1"]
+    assert "nft is not on this host" in found.error
+
+
+def test_what_cannot_be_read_is_told(host):
+    told = firewall.read_firewall([STREAM]).error
+    assert "nft is not on this host" in told
+    assert "iptables-save is not on this host" in told
+    host["nft"] = "[]"
     assert "JSON" in firewall.read_firewall([STREAM]).error
-    monkeypatch.setattr(firewall, "ask", lambda *_words: json.dumps({"nftables": chain([DROP, {"drop": None}])}))
+    host["nft"] = json.dumps({"nftables": chain([DROP, {"drop": None}])})
     assert len(firewall.read_firewall([STREAM]).blocks) == 1
