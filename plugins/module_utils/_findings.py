@@ -823,6 +823,15 @@ CATALOGUE = {
         None,
         "issue 4, section 1",
     ),
+    "net.probe.out_of_reach": Entry(
+        INFO,
+        "Whether a repaired head node sends by multicast was not proven on the wire.",
+        "Only a WDS client can receive from WDS, and none runs on Linux.",
+        "Deploy one compute node and look at its deployment log.",
+        False,
+        None,
+        "issue 4, section 1",
+    ),
     "net.probe.alone": Entry(
         INFO,
         "The probe was sent by the host to itself, so nothing is proven about the network.",

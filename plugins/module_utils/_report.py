@@ -9,7 +9,7 @@ Both wings share it. Pure: no input or output, no clock.
 
 from typing import Any, Collection, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
-from ._findings import ERROR, INFO
+from ._findings import ERROR, INFO, finding
 from ._steps import BLOCKED, DONE, FAILED, PLANNED, SKIPPED
 
 HEALTHY = "healthy"
@@ -38,7 +38,8 @@ CHECKED = "checked"
 ACTED = "acted"
 
 #: Platforms: the variable in which each wing's role leaves what it saw and did, and the inventory group of its hosts.
-RESULTS = (("fog", "fog_multicast_result", "fog_servers"), ("wds", "wds_multicast_result", "hpc_head_nodes"))
+_HEAD_NODES = "wds"
+RESULTS = (("fog", "fog_multicast_result", "fog_servers"), (_HEAD_NODES, "wds_multicast_result", "hpc_head_nodes"))
 
 #: Kinds of the steps that are not a wing's own: the look itself, and the libraries it needs.
 LOOK = "host.look"
@@ -192,7 +193,10 @@ def host(
     if repair and repair["refused"]:
         steps.append(_step("fleet.guard", "repair the host", BLOCKED, repair["refused"]))
     before = tuple(result.get("findings", ()))
-    after = tuple(verified.get("findings", before))
+    after = tuple(verified.get("findings", before))  # type: Tuple[Finding, ...]
+    if platform == _HEAD_NODES and "findings" in verified:
+        summary = "The namespace was looked at again; that a node receives by it was not tried."
+        after += (finding("net.probe.out_of_reach", f"head node {name}", summary).as_dict(),)
     mode = (CHECKED if check_mode else ACTED) if repair else LOOKED
     unreachable = any(task["result"].get("unreachable") for task in tasks)
     became = outcome(mode, before, after, steps, gates, unreachable)

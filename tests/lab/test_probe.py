@@ -21,12 +21,13 @@ from tests.lab.scenes import sender_ids, sending, stale
 MODULE = "multicast_probe"
 SIZE = 6 * 1024 * 1024
 RATE = 40_000_000
-RANGE = "49152-65533"
+# Ports of FOG, and below them those that the tests take: no session ever gets one of these.
+RANGE = "40000-65533"
 TABLE = "lab_probe"
 # What gets through ends by itself long before; what does not takes all of it.
 TIMEOUT, SHORT = 60, 12
 # Even ports of nobody; the sender chooses its own in two of the tests.
-PORTS = itertools.count(50020, 2)
+PORTS = itertools.count(40020, 2)
 # Asks everybody once a second for their groups, as a querier does, and then stops.
 QUERIER = """
 import socket, struct, sys, time
@@ -38,6 +39,19 @@ body = struct.pack("!BBH4s", 0x11, 10, 0xFFFF - (0x11 << 8) - 10, bytes(4))
 for _ in range(int(sys.argv[2])):
     line.sendto(body, ("224.0.0.1", 0))
     time.sleep(1)
+"""
+# Routes what the sender with the first address sends to the group, from the second address's network to the third's.
+ROUTER = """
+import signal, socket, struct, sys
+source, group, near, far = map(socket.inet_aton, sys.argv[1:])
+line = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_IGMP)
+line.setsockopt(socket.IPPROTO_IP, 200, 1)  # MRT_INIT, MRT_ADD_VIF and MRT_ADD_MFC of <linux/mroute.h>
+for number, address in enumerate((near, far)):
+    line.setsockopt(socket.IPPROTO_IP, 202, struct.pack("=HBBI4s4s", number, 0, 1, 0, address, bytes(4)))
+ttls = bytes([0, 1]) + bytes(30)
+line.setsockopt(socket.IPPROTO_IP, 204, struct.pack("=4s4sH32s2xIIIi", source, group, 0, ttls, 0, 0, 0, 0))
+print("routes", flush=True)
+signal.pause()
 """
 
 
@@ -200,6 +214,48 @@ def test_loss_is_told_with_its_rate_and_fragments_too(lab: Lab, hosts: Hosts) ->
     assert 3 < lost["client2"] < 8
     assert lost["client1"] < 1
     assert "sender fog1" in found.of("net.mtu.fragmentation")
+
+
+@contextmanager
+def router(lab: Lab, hosts: Hosts) -> Iterator[None]:
+    """A second network with client2 in it, by its interface "far", and a router of multicast to there."""
+    near, far = "10.99.0.1", "10.96.0.1"
+    link = [
+        ["ip", "link", "add", "v-far", "type", "veth", "peer", "name", "far", "netns", hosts.two.netns],
+        ["ip", "address", "add", f"{far}/24", "dev", "v-far"],
+        ["ip", "link", "set", "v-far", "up"],
+        ["sysctl", "-qw", "net.ipv4.ip_forward=1"],
+    ]
+    client = [
+        ["ip", "address", "add", "10.96.0.2/24", "brd", "+", "dev", "far"],
+        ["ip", "link", "set", "far", "up"],
+        ["ip", "route", "add", f"{hosts.fog.address}/32", "via", far],
+    ]
+    away = [["ip", "link", "del", "v-far"], ["sysctl", "-qw", "net.ipv4.ip_forward=0"]]
+    with commands(link, away, lab.netns), commands(client, [], hosts.two.netns):
+        words = ["python3", "-c", ROUTER, hosts.fog.address, "234.99.1.1", near, far]
+        with subprocess.Popen(["ip", "netns", "exec", lab.netns, *words], stdout=subprocess.PIPE) as routing:
+            try:
+                assert routing.stdout is not None
+                assert routing.stdout.readline() == b"routes\n"
+                yield
+            finally:
+                routing.kill()
+
+
+@pytest.mark.parametrize("ttl", [1, 2])
+def test_a_ttl_too_short_for_the_router_is_told(lab: Lab, hosts: Hosts, ttl: int) -> None:
+    shared = {"size": SIZE, "bitrate": RATE, "ttl": ttl, "portbase": next(PORTS), "rendezvous": hosts.fog.address}
+    shared["timeout"] = SHORT if ttl == 1 else TIMEOUT
+    with router(lab, hosts):
+        # The rendezvous is the sender itself, and nobody is there yet: the receiver must try again.
+        client = controller.start(lab, hosts.two, MODULE, arguments={"role": "receiver", "interface": "far", **shared})
+        sent = call(lab, hosts.fog, role="sender", receivers=1, **{**shared, "rendezvous": "224.0.0.1"})
+        received = client.result()
+    assert [peer["address"] for peer in sent["peers"]] == ["10.96.0.2"], received
+    assert (received["bytes"] == 0) == (ttl == 1), received
+    assert received["complete"] == (ttl == 2)
+    assert ("net.ttl.short" in controller.finding_ids(received)) == (ttl == 1)
 
 
 def test_a_session_is_left_alone(lab: Lab, boot: Boot) -> None:

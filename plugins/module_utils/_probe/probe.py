@@ -36,6 +36,8 @@ BITRATE = 50 * 1000 * 1000
 _FOLDERS = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 # Seconds of the timeout that are kept for ending everything.
 _SPARE = 2
+#: Seconds before a receiver that came before its sender tries again.
+_PAUSE = 0.5
 _SMALLEST, _LARGEST = 64 * 1024, 1024 * 1024 * 1024
 
 
@@ -314,9 +316,14 @@ def _listen(end: End, until: float) -> End:
     ear = igmp.Ear(name, end.link.address)
     watcher = Watcher(ear, lambda: igmp.joined(name), read_counters)
     before = read_counters()
-    command = udpcast.receiver_command(_which("udp-receiver"), end.stream, int(max(3, min(120, timeout * 3 / 4))))
+    start_timeout = int(max(3, min(120, timeout * 3 / 4)))
+    command = udpcast.receiver_command(_which("udp-receiver"), end.stream, start_timeout)
+    give_up = time.monotonic() + start_timeout
     try:
         done = run(command, timeout, watch=watcher.look)
+        while udpcast.turned_away(done.code, done.output) and time.monotonic() + _PAUSE < give_up:
+            time.sleep(_PAUSE)
+            done = run(command, _left(until), watch=watcher.look)
     finally:
         watcher.close()
     return end._replace(
