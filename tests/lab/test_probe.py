@@ -246,12 +246,14 @@ def router(lab: Lab, hosts: Hosts) -> Iterator[None]:
 @pytest.mark.parametrize("ttl", [1, 2])
 def test_a_ttl_too_short_for_the_router_is_told(lab: Lab, hosts: Hosts, ttl: int) -> None:
     shared = {"size": SIZE, "bitrate": RATE, "ttl": ttl, "portbase": next(PORTS), "rendezvous": hosts.fog.address}
-    shared["timeout"] = SHORT if ttl == 1 else TIMEOUT
+    shared["timeout"] = SHORT
     with router(lab, hosts):
-        # The rendezvous is the sender itself, and nobody is there yet: the receiver must try again.
-        client = controller.start(lab, hosts.two, MODULE, arguments={"role": "receiver", "interface": "far", **shared})
-        sent = call(lab, hosts.fog, role="sender", receivers=1, **{**shared, "rendezvous": "224.0.0.1"})
-        received = client.result()
+        arguments = {**shared, "rendezvous": None, "timeout": 2 * SHORT, "role": "sender", "receivers": 1}
+        server = controller.start(lab, hosts.fog, MODULE, arguments=arguments)
+        # udp-receiver asks only once at an address that is the sender's own.
+        processes.wait_for("udp-sender of the probe", lambda: pids(hosts.fog, "udp-sender .*--min-receivers 1"))
+        received = call(lab, hosts.two, role="receiver", interface="far", **shared)
+        sent = server.result()
     assert [peer["address"] for peer in sent["peers"]] == ["10.96.0.2"], received
     assert (received["bytes"] == 0) == (ttl == 1), received
     assert received["complete"] == (ttl == 2)

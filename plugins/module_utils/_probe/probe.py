@@ -36,8 +36,6 @@ BITRATE = 50 * 1000 * 1000
 _FOLDERS = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 # Seconds of the timeout that are kept for ending everything.
 _SPARE = 2
-#: Seconds before a receiver that came before its sender tries again.
-_PAUSE = 0.5
 _SMALLEST, _LARGEST = 64 * 1024, 1024 * 1024 * 1024
 
 
@@ -318,12 +316,8 @@ def _listen(end: End, until: float) -> End:
     before = read_counters()
     start_timeout = int(max(3, min(120, timeout * 3 / 4)))
     command = udpcast.receiver_command(_which("udp-receiver"), end.stream, start_timeout)
-    give_up = time.monotonic() + start_timeout
     try:
         done = run(command, timeout, watch=watcher.look)
-        while udpcast.turned_away(done.code, done.output) and time.monotonic() + _PAUSE < give_up:
-            time.sleep(_PAUSE)
-            done = run(command, _left(until), watch=watcher.look)
     finally:
         watcher.close()
     return end._replace(

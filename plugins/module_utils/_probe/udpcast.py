@@ -5,7 +5,7 @@
 """Pure: the command lines of udp-sender and udp-receiver, and what they print (udpcast 20120424)."""
 
 import re
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import Dict, List, NamedTuple, Tuple
 
 #: What FOG gives every udp-sender (facts/fog.md section 2).
 TTL = 32
@@ -112,14 +112,6 @@ def parse(text: str) -> Said:
         unanswered=tuple((clients.get(number, "#" + number), count) for number, count in sorted(waited.items())),
         errors=tuple(errors[:20]),
     )
-
-
-def turned_away(code: Optional[int], text: str) -> bool:
-    """Whether a udp-receiver gave up because no sender was there yet.
-
-    It does where the address to meet at is the sender's own: the sender's host answers that nobody has the port.
-    """
-    return code not in (0, None) and "Receiver error" in text and not parse(text).peers
 
 
 def _learn(said: Said, line: str, clients: Dict[str, str], waited: Dict[str, int]) -> Said:

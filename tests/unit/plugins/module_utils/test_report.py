@@ -345,6 +345,14 @@ def test_the_baseline_of_a_head_node_is_in_the_report():
     assert _report.document([acted], "now")["hosts"]["hn1"]["baseline"] == [saved]
 
 
+def test_a_head_node_is_not_said_to_be_proven_on_the_wire():
+    acted = {"findings": [], "repair": {"tasks": [], "refused": "", "verified": {"findings": []}}}
+    for platform, told in (("wds", ["net.probe.out_of_reach"]), ("fog", [])):
+        host = _report.host("hn1", platform, acted, False, ())
+        assert [each["id"] for each in host.after] == told
+        assert host.outcome == "healthy"
+
+
 def test_table():
     assert _report.table(HOSTS) == [
         ("host | outcome        | findings                                         | steps", ""),

@@ -167,15 +167,6 @@ def test_a_receiver(host):
     ]
 
 
-def test_a_receiver_that_comes_before_its_sender_tries_again(host, monkeypatch):
-    monkeypatch.setattr(probe, "_PAUSE", 0)
-    answers = [Transfer(1, False, 0, 0.0, "", "UDP receiver for (stdout) at 10.0.0.1 on eth0\nReceiver error\n")] * 2
-    real = host.network.run
-    monkeypatch.setattr(probe, "run", lambda *words, **more: answers.pop() if answers else real(*words, **more))
-    result = host.call(role="receiver", portbase=50020, rendezvous="10.0.0.9")
-    assert (answers, result["complete"], result["rendezvous"]) == ([], True, "10.0.0.9")
-
-
 @pytest.mark.parametrize("role", ["sender", "receiver"])
 def test_check_mode_sends_nothing_and_tells_what_it_would(host, role):
     packet = probe.Packet("input", "eth0", "udp", "", "", 50021, 50020)
