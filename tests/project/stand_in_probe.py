@@ -19,6 +19,7 @@ def main():
         module.exit_json(**judge(params["results"], params["absent"]))
     end = {"changed": False, "role": params["role"], "portbase": params["portbase"] or 50020, "rendezvous": ""}
     end.update(host=socket.gethostname(), address="10.0.0.1", size=params["size"], sha256="it", findings=[])
+    end.update(counters={"Udp.InDatagrams": 100})
     end.update(bytes=0 if module.check_mode else params["size"], complete=not module.check_mode)
     if params["role"] == "sender":
         with open(params["fog_settings"]) as file:

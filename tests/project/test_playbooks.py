@@ -2,6 +2,7 @@
 
 import json
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -347,7 +348,7 @@ def test_a_repair_counts_only_when_it_is_proven_on_the_wire(fleet: Fleet) -> Non
     hosts = run.report["hosts"]
     told = {name: [(each["id"], each["subject"]) for each in hosts[name]["after"]] for name in hosts}
     absent = ("net.receiver.absent", "receiver gone")
-    assert told["proven"] == [absent]
+    assert told["proven"] == [absent, ("net.probe.proven", f"sender {socket.gethostname()}")]
     assert told["blocked"] == [("net.firewall.sender", "subject"), absent]
     assert told["nobody"] == [absent]
     assert told["alone"] == []

@@ -293,6 +293,16 @@ def judge(
     return _sorted(found)
 
 
+def proven(sender: Mapping[str, Any], receivers: Sequence[Mapping[str, Any]]) -> Finding:
+    """That all of it arrived at all of them, with what was measured."""
+    names = ", ".join(str(one.get("host")) for one in receivers)
+    rate = float(sender.get("rate") or 0) / 1e6
+    summary = "%s bytes went over the wire to %s at %.1f Mbit/s." % (sender.get("bytes"), names, rate)
+    lines = ["%s: SHA-256 %s" % (one.get("host"), one.get("sha256")) for one in receivers]
+    lines.append("%d blocks were sent again" % (sender.get("retransmits") or 0))
+    return finding("net.probe.proven", "%s %s" % (SENDER, sender.get("host")), summary, lines)
+
+
 def _absent(name: str, others: bool) -> Finding:
     summary = "%s took no part in the probe, so nothing is known about the way to it." % name
     if others:

@@ -89,6 +89,8 @@ def judge(results: Sequence[Mapping[str, Any]], absent: Sequence[str] = ()) -> D
     receivers = [one for one in results if one.get("role") == RECEIVER]
     found = diagnose.judge(sender, receivers, absent)
     complete = bool(sender.get("complete")) and all(one.get("complete") for one in receivers)
+    if complete and receivers:
+        found += (diagnose.proven(sender, receivers),)
     lost = {share.address: share for share in diagnose.shares(receivers, sender)}
     return {
         "changed": False,

@@ -267,8 +267,13 @@ def test_a_long_probe_is_sent_slowly(host):
 def test_both_ends_are_judged_together(host):
     sent = host.call(role="sender", receivers=2, portbase=50020)
     one = dict(host.call(role="receiver", portbase=50020), host="c1", address="10.0.0.2")
+    one["counters"] = {"Udp.InDatagrams": 100}
+    proof = host.call(role="judge", results=[sent, one])["findings"]
+    assert [(each["id"], each["severity"]) for each in proof] == [("net.probe.proven", "info")]
+    assert "%d bytes went over the wire to c1" % SIZE in proof[0]["summary"]
+    assert sent["sha256"] in proof[0]["evidence"][0]
     other = dict(one, host="c2", address="10.0.0.3", bytes=SIZE - 5, sha256="other", complete=False)
-    one["counters"], other["counters"] = {"Udp.InDatagrams": 100}, {"Udp.InDatagrams": 50}
+    other["counters"] = {"Udp.InDatagrams": 50}
     result = host.call(role="judge", results=[sent, one, other])
     assert [(each["host"], each["missing"], each["same"]) for each in result["receivers"]] == [
         ("c1", 0, True),
