@@ -245,8 +245,14 @@ def router(lab: Lab, hosts: Hosts) -> Iterator[None]:
 
 @pytest.mark.parametrize("ttl", [1, 2])
 def test_a_ttl_too_short_for_the_router_is_told(lab: Lab, hosts: Hosts, ttl: int) -> None:
-    shared = {"size": SIZE, "bitrate": RATE, "ttl": ttl, "portbase": next(PORTS), "rendezvous": hosts.fog.address}
-    shared["timeout"] = SHORT
+    shared: dict[str, Any] = {
+        "size": SIZE,
+        "bitrate": RATE,
+        "ttl": ttl,
+        "timeout": SHORT,
+        "portbase": next(PORTS),
+        "rendezvous": hosts.fog.address,
+    }
     with router(lab, hosts):
         arguments = {**shared, "rendezvous": None, "timeout": 2 * SHORT, "role": "sender", "receivers": 1}
         server = controller.start(lab, hosts.fog, MODULE, arguments=arguments)
@@ -284,6 +290,7 @@ def test_a_repair_is_one_when_it_is_proven_on_the_wire(lab: Lab, hosts: Hosts, b
     assert (run.ids("fog1"), run.ids("fog1", "after")) == ({"fog.session.stale"}, set())
     assert run.outcome("fog4") == "needs_person", run.explain("fog4")
     assert "net.firewall.sender" in run.ids("fog4", "after")
+    assert "fog4: multicast_probe sends: 1" in run.output  # the line of progress, after ten seconds
     after = {name: {each["id"] for each in run.report["hosts"][name]["after"]} for name in ("fog1", "fog4")}
     assert [("net.probe.proven" in after[name], "net.probe.alone" in after[name]) for name in after] == [
         (True, False),
