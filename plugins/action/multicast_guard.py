@@ -10,16 +10,28 @@ from ansible_collections.imaging.multicast.plugins.plugin_utils import _fleet
 
 
 class ActionModule(ActionBase):
-    """Say which hosts of the play need a repair, and whether too many of them look broken at once."""
+    """Say which hosts of the play look broken, and whether those are too many at once."""
 
     _requires_connection = False
 
     def run(self, tmp=None, task_vars=None):
-        """Return ``broken``, ``repair`` and ``refused``."""
+        """Return ``broken`` and ``refused``."""
         result = super().run(tmp, task_vars)
         _unused, options = self.validate_argument_spec(
-            {"result": {"type": "str", "required": True}, "max_broken_percent": {"type": "raw", "required": True}}
+            {
+                "result": {"type": "str", "required": True},
+                "max_broken_percent": {"type": "raw", "required": True},
+                "earlier": {
+                    "type": "dict",
+                    "options": {"hosts": {"type": "int", "required": True}, "of": {"type": "int", "required": True}},
+                },
+            }
         )
-        decided = _report.guard(_fleet.read_findings(task_vars, options["result"]), options["max_broken_percent"])
+        decided = _report.guard(
+            _fleet.read_findings(task_vars, options["result"]),
+            options["max_broken_percent"],
+            _fleet.waiting(task_vars, options["result"]),
+            _report.Share(**options["earlier"]) if options["earlier"] else None,
+        )
         result.update(changed=False, **decided._asdict())
         return result

@@ -78,11 +78,17 @@ class Host(NamedTuple):
     baseline: Tuple[Mapping[str, Any], ...] = ()
 
 
+class Share(NamedTuple):
+    """So many broken hosts of so many."""
+
+    hosts: int
+    of: int
+
+
 class Guard(NamedTuple):
-    """Who needs a repair, and why it is refused to all of them ("" when it is not)."""
+    """Which hosts look broken, and why repairs are refused to all ("" when they are not)."""
 
     broken: Tuple[str, ...]
-    repair: Tuple[str, ...]
     refused: str
 
 
@@ -96,19 +102,30 @@ def curable(one: Finding, open_gates: Collection[str]) -> bool:
     return bool(one["repairable"]) and (not one["gate"] or one["gate"] in open_gates)
 
 
-def guard(findings: Mapping[str, Sequence[Finding]], max_broken_percent: Any) -> Guard:
+def guard(
+    findings: Mapping[str, Sequence[Finding]],
+    max_broken_percent: Any,
+    waiting: int = 0,
+    earlier: Optional[Share] = None,
+) -> Guard:
     """Refuse every repair when too large a part of a group looks broken: a wrong diagnosis must not sweep a fleet.
 
     :param findings: the findings of every host that could be looked at; these hosts are the base of the percentage.
     :param max_broken_percent: the largest part of them, in percent, that may have findings of severity error. What is
         not a number from 0 to 100 refuses every repair.
+    :param waiting: hosts that will be looked at later, in another batch of the play. Unless the percentage would allow
+        that all of them are broken, every repair is refused.
+    :param earlier: what a look before this run saw. It counts where it saw more hosts: this run is then one slice.
     """
-    broken = tuple(name for name, found in findings.items() if any(each["severity"] == ERROR for each in found))
-    repair = tuple(name for name, found in findings.items() if serious(found))
-    return Guard(broken, repair, _refusal(len(broken), len(findings), max_broken_percent))
+    broken = tuple(name for name, found in findings.items() if _broken(found))
+    return Guard(broken, _refusal(Share(len(broken), len(findings)), max_broken_percent, waiting, earlier))
 
 
-def _refusal(broken: int, looked_at: int, max_broken_percent: Any) -> str:
+def _broken(findings: Sequence[Finding]) -> bool:
+    return any(each["severity"] == ERROR for each in findings)
+
+
+def _refusal(seen: Share, max_broken_percent: Any, waiting: int, earlier: Optional[Share]) -> str:
     try:
         allowed = float(max_broken_percent)
     except (TypeError, ValueError):
@@ -118,13 +135,39 @@ def _refusal(broken: int, looked_at: int, max_broken_percent: Any) -> str:
             f"{_GUARD_VARIABLE} is {max_broken_percent}, which is no number from 0 to 100, "
             "so nothing was repaired on any host"
         )
-    if broken <= GUARD_FROM or 100.0 * broken <= allowed * looked_at:
+    worst = Share(seen.hosts + waiting, seen.of + waiting)
+    if _too_many(seen, allowed):
+        told, needed = f"{seen.hosts} of {seen.of} hosts look broken at once", seen
+    elif earlier and earlier.of > seen.of and _too_many(earlier, allowed):
+        told = f"{earlier.hosts} of {earlier.of} hosts looked broken at once when the whole group was looked at"
+        needed = earlier
+    elif waiting and _too_many(worst, allowed):
+        told = (
+            f"{waiting} of {worst.of} hosts were not looked at yet. Look at all of them in a play of its own before "
+            "this one (tasks_from: observe.yml, without serial). Until then all of them may be broken"
+        )
+        needed = worst
+    else:
         return ""
     return (
-        f"{broken} of {looked_at} hosts look broken at once, and {_GUARD_VARIABLE} is {allowed:g}, "
-        "so nothing was repaired on any host. "
-        f"If the findings are right, set {_GUARD_VARIABLE} to at least {-(-100 * broken // looked_at)}"
+        f"{told}, and {_GUARD_VARIABLE} is {allowed:g}, so nothing was repaired on any host. "
+        f"If the findings are right, set {_GUARD_VARIABLE} to at least {-(-100 * needed.hosts // needed.of)}"
     )
+
+
+def _too_many(share: Share, allowed: float) -> bool:
+    return share.hosts > GUARD_FROM and 100.0 * share.hosts > allowed * share.of
+
+
+def broken(hosts: Sequence[Host]) -> Dict[str, Share]:
+    """By platform: how many of the hosts that could be looked at are still broken at the end of the run."""
+    seen = [each for each in hosts if not unseen(each)]
+    return {
+        platform: Share(sum(_broken(each.after) for each in group), len(group))
+        for platform, _variable, _group in RESULTS
+        for group in [[each for each in seen if each.platform == platform]]
+        if group
+    }
 
 
 def outcome(

@@ -10,6 +10,7 @@ description:
   - When a large part of a fleet looks broken at once, a wrong diagnosis is likelier than that many faults. This keeps
     a wrong diagnosis from sweeping the fleet.
   - Reads the findings that were collected about every host of the play; hosts that could not be looked at do not count.
+  - Hosts of a later batch (C(serial)) count as broken until they are looked at, so look at all hosts in a play before.
   - Runs on the controller and contacts no host. Use it with C(run_once).
   - It never refuses for one or two broken hosts, so that a small fleet can be repaired.
 options:
@@ -23,6 +24,21 @@ options:
       - What is not a number from 0 to 100 refuses every repair.
     type: raw
     required: true
+  earlier:
+    description:
+      - What an earlier look at the whole group saw. It counts where it saw more hosts than this run, which is then a
+        part of the group, such as one slice of an AWX job.
+      - The stat C(multicast_broken) of a run has this for each platform.
+    type: dict
+    suboptions:
+      hosts:
+        description: How many hosts had findings of severity C(error).
+        type: int
+        required: true
+      of:
+        description: How many hosts could be looked at.
+        type: int
+        required: true
 attributes:
   action:
     description:
@@ -64,12 +80,6 @@ broken:
   type: list
   elements: str
   sample: [fog2]
-repair:
-  description: Hosts with a finding of severity C(error) or C(warning).
-  returned: always
-  type: list
-  elements: str
-  sample: [fog2, fog3]
 refused:
   description: Why no host may be repaired; an empty string when they may.
   returned: always

@@ -39,6 +39,12 @@ def read_findings(task_vars: Mapping[str, Any], variable: str) -> dict[str, Any]
     return {name: result["findings"] for name, result in results.items() if result and "findings" in result}
 
 
+def waiting(task_vars: Mapping[str, Any], variable: str) -> int:
+    """How many hosts of the play nothing is known about yet, because their batch comes later."""
+    # Hosts that failed are not among them: they never get a result.
+    return sum(task_vars["hostvars"][name].get(variable) is None for name in task_vars["ansible_play_hosts"])
+
+
 def write_report(hosts: tuple[_report.Host, ...], folder: str, check_mode: bool) -> str:
     """Write the report in all its forms and return the path of ``report.json``.
 
@@ -85,6 +91,7 @@ def stats(hosts: tuple[_report.Host, ...]) -> dict[str, Any]:
         "multicast_in_order": not any(each.outcome in _report.BAD for each in hosts),
         "multicast_hosts": by_outcome,
         "multicast_recap": _report.recap(hosts),
+        "multicast_broken": {platform: share._asdict() for platform, share in _report.broken(hosts).items()},
     }
     return {"data": data, "per_host": False, "aggregate": False}
 

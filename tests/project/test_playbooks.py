@@ -144,6 +144,11 @@ class Run:
         return sum(int(count) for count in re.findall(r"changed=(\d+)", self.output))
 
     @property
+    def stats(self) -> Any:
+        """What a later job of a workflow gets, as Ansible shows it with ``show_custom_stats``."""
+        return json.loads(self.output.split("CUSTOM STATS")[1].split("RUN: ")[1])
+
+    @property
     def recap(self) -> str:
         """The last line before Ansible's own recap."""
         assert self.output.count("PLAY RECAP") == 1, self.output
@@ -165,7 +170,7 @@ def fleet(tmp_path: Path) -> Fleet:
     return Fleet(tmp_path)
 
 
-@pytest.mark.parametrize("playbook", ["repair-multicast.yml", "check-multicast.yml"])
+@pytest.mark.parametrize("playbook", ["imaging.multicast.repair_multicast", "imaging.multicast.check_multicast"])
 def test_a_healthy_host_costs_one_module_call(fleet: Fleet, playbook: str) -> None:
     fleet.add("fog1", healthy())
     fleet.add("fog2", {"findings": [found("fog.node.disabled", severity="info")]})
@@ -251,31 +256,48 @@ def test_the_recap_comes_when_nothing_can_be_reached(fleet: Fleet, playbook: str
     assert run.recap == recap(unreachable=2)
 
 
-@pytest.mark.parametrize("name", ["repair_multicast", "check_multicast"])
-def test_the_playbooks_run_by_fqcn(fleet: Fleet, name: str) -> None:
-    fleet.add("fog1", healthy())
-    assert fleet.run(playbook=f"imaging.multicast.{name}").recap == recap(healthy=1)
-
-
-def test_nothing_is_repaired_when_too_much_looks_broken(fleet: Fleet) -> None:
+@pytest.fixture
+def broken_fleet(fleet: Fleet) -> Fleet:
+    """Of five hosts three are broken, 60 %."""
     for name in ("fog1", "fog2", "fog3"):
         fleet.add(name, stale())
     fleet.add("record", {"findings": [found("fog.interface.record_stale")]})
     fleet.add("good", healthy())
-    run = fleet.run()
-    assert run.code == 2
+    return fleet
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("--forks", "1", "-e", "multicast_serial=1"), ("--forks", "20", "-e", "multicast_serial=30%"), ("--check",)],
+)
+def test_nothing_is_repaired_when_too_much_looks_broken(broken_fleet: Fleet, arguments: tuple[str, ...]) -> None:
+    run = broken_fleet.run(*arguments)
+    assert (run.code, run.changed) == (2, 0)
     assert run.recap == recap(healthy=1, needs_person=4)
-    assert [fleet.calls(name) for name in fleet.inventory] == [[INFO]] * 5
-    assert "3 of 5 hosts look broken at once, and multicast_max_broken_percent is 50" in run.output
-    assert fleet.run("--limit", "fog1,fog2").recap == recap(repaired=2)
+    assert [broken_fleet.calls(name) for name in broken_fleet.inventory] == [[INFO]] * 5
+    for name in ("fog1", "fog2", "fog3", "record"):
+        (blocked,) = run.report["hosts"][name]["steps"]
+        assert (blocked["kind"], blocked["outcome"]) == ("fleet.guard", "blocked")
+        assert "3 of 5 hosts look broken at once, and multicast_max_broken_percent is 50" in blocked["detail"]
 
 
-def test_a_percentage_that_is_none_stops_the_repair_and_not_the_run(fleet: Fleet) -> None:
-    fleet.add("fog1", stale())
-    run = fleet.run("-e", "multicast_max_broken_percent=half")
-    assert run.recap == recap(needs_person=1)
-    assert "multicast_max_broken_percent is half" in run.output
-    assert fleet.calls("fog1") == [INFO]
+def test_a_limit_is_the_users_own_choice_of_hosts_and_few_at_a_time_are_repaired(broken_fleet: Fleet) -> None:
+    run = broken_fleet.run("--limit", "fog1,fog2", "-e", "multicast_serial=1")
+    assert (run.code, run.recap) == (0, recap(repaired=2))
+
+
+def test_a_slice_is_judged_by_the_look_at_the_whole_group(broken_fleet: Fleet) -> None:
+    """As AWX slices a job: each part has an inventory of its own hosts; stats of the job before come as variables."""
+    (broken_fleet.folder / "ansible.cfg").write_text("[defaults]\nshow_custom_stats = true\n")
+    stats = broken_fleet.run(playbook="check-multicast.yml").stats
+    assert stats["multicast_broken"] == {"fog": {"hosts": 3, "of": 5}}
+    broken_fleet.forget_calls()
+    del broken_fleet.inventory["fog2"], broken_fleet.inventory["fog3"], broken_fleet.inventory["record"]
+    run = broken_fleet.run("-e", json.dumps(stats))
+    assert (run.code, run.recap) == (2, recap(healthy=1, needs_person=1))
+    assert broken_fleet.calls("fog1") == [INFO]
+    assert "3 of 5 hosts looked broken at once when the whole group was looked at" in run.output
+    assert run.stats["multicast_broken"] == {"fog": {"hosts": 1, "of": 2}}
 
 
 def test_a_closed_gate_needs_a_person_and_names_the_variable(fleet: Fleet) -> None:
@@ -290,31 +312,28 @@ def test_a_closed_gate_needs_a_person_and_names_the_variable(fleet: Fleet) -> No
 
 
 @pytest.mark.parametrize(
-    ("field", "restarted"), [("ngmHostname", True), ("ngmIsMasterNode", True), ("ngmInterface", False)]
+    ("arguments", "outcome", "words"),
+    [((), "repaired", "record corrected"), (("--check",), "would_repair", "correct the record")],
 )
-@pytest.mark.parametrize("mode", [(), ("--check",)])
 def test_the_daemon_is_restarted_when_what_it_remembers_changed(
-    fleet: Fleet, field: str, restarted: bool, mode: tuple[str, ...]
+    fleet: Fleet, arguments: tuple[str, ...], outcome: str, words: str
 ) -> None:
-    update = step("node.update", "fog.interface.record_stale", after={field: "new"})
     restart = step("service.restart", None)
-    fleet.add(
-        "fog1",
-        {
-            "findings": [found("fog.interface.record_stale")],
-            "modules": {
-                IFACE: {"cures": ["fog.interface.record_stale"], "steps": [update]},
-                SERVICE: {"steps": [restart]},
-            },
-        },
-    )
-    run = fleet.run(*mode)
-    assert run.outcomes == {"fog1": "would_repair" if mode else "repaired"}, run.output
-    calls = {call[0]: call[2] for call in fleet.host("fog1")["calls"]}
-    assert (SERVICE in calls) == restarted
-    assert not restarted or calls[SERVICE]["restart"] is True
-    words = "correct the record" if mode else "record corrected"
-    assert (words in run.output) == (not restarted)
+    for field in ("ngmHostname", "ngmIsMasterNode", "ngmInterface"):
+        update = step("node.update", "fog.interface.record_stale", after={field: "new"})
+        modules = {
+            IFACE: {"cures": ["fog.interface.record_stale"], "steps": [update]},
+            SERVICE: {"steps": [restart]},
+        }
+        fleet.add(field, {"findings": [found("fog.interface.record_stale")], "modules": modules})
+    run = fleet.run(*arguments)
+    assert set(run.outcomes.values()) == {outcome}, run.output
+    for field in ("ngmHostname", "ngmIsMasterNode"):
+        calls = {call[0]: call[2] for call in fleet.host(field)["calls"]}
+        assert calls[SERVICE]["restart"] is True
+    assert SERVICE not in fleet.calls("ngmInterface")
+    (row,) = [line for line in run.output.split("\n") if words in line]
+    assert row.startswith("ngmInterface ")
 
 
 def test_a_wish_is_carried_out_on_a_healthy_host(fleet: Fleet) -> None:
@@ -394,81 +413,59 @@ exit {code}
 """
 
 
-def installable(fleet: Fleet, code: int = 0, **variables: Any) -> None:
-    script = fleet.folder / "bin" / "installfog.sh"
-    script.parent.mkdir(exist_ok=True)
-    script.write_text(INSTALLER.format(state=fleet.folder / "fog1.json", code=code))
-    script.chmod(0o755)
+def installable(fleet: Fleet, name: str, script: str = "", code: int = 0, sessions: Any = (), **variables: Any) -> None:
+    """A host that only FOG's installer can cure, with consent unless told otherwise."""
+    installer = fleet.folder / name / "installfog.sh"
+    installer.parent.mkdir()
+    installer.write_text(script or INSTALLER.format(state=fleet.folder / f"{name}.json", code=code))
+    installer.chmod(0o755)
     host = {
         "findings": [found("fog.service.child_dead")],
         "modules": {SERVICE: {"steps": [step("service.restart", "fog.service.child_dead")]}},
-        "info": {"sessions": variables.pop("sessions", [])},
+        "info": {"sessions": list(sessions)},
     }
-    fleet.add("fog1", host, fog_multicast_installer=str(script), **variables)
-
-
-def test_the_installer_waits_for_consent(fleet: Fleet) -> None:
-    installable(fleet)
-    run = fleet.run()
-    assert run.outcomes == {"fog1": "needs_person"}
-    assert fleet.calls("fog1") == [INFO, SERVICE, INFO]
+    fleet.add(
+        name, host, **{"fog_multicast_allow_installer": True, "fog_multicast_installer": str(installer), **variables}
+    )
 
 
 def test_the_installer_is_the_last_resort(fleet: Fleet) -> None:
-    installable(fleet, fog_multicast_allow_installer=True)
-    run = fleet.run("-vvv")
-    assert run.outcomes == {"fog1": "repaired"}, run.output
-    assert fleet.calls("fog1") == [INFO, SERVICE, INFO, INFO]
-    restart, installed = run.report["hosts"]["fog1"]["steps"]
+    installable(fleet, "cured")
+    installable(fleet, "forbidden", fog_multicast_allow_installer=False)
+    installable(fleet, "failing", code=3)
+    installable(fleet, "hanging", script="#!/bin/sh\nexec sleep 300\n", fog_multicast_installer_timeout=1)
+    installable(fleet, "live", sessions=[{"id": 4, "state": 3}])
+    installable(fleet, "vain")
+    state = dict(fleet.host("vain"), findings=[found("fog.image.missing")])
+    (fleet.folder / "vain.json").write_text(json.dumps(state))
+    run = fleet.run("-vvv", "-e", "multicast_max_broken_percent=100")
+    assert run.outcomes == {
+        "cured": "repaired",
+        "forbidden": "needs_person",
+        "failing": "failed",
+        "hanging": "failed",
+        "live": "needs_person",
+        "vain": "needs_person",
+    }, run.output
+    assert fleet.calls("cured") == [INFO, SERVICE, INFO, INFO]
+    assert fleet.calls("forbidden") == [INFO, SERVICE, INFO]
+    assert fleet.calls("vain") == [INFO, INFO]
+    steps = {name: host["steps"] for name, host in run.report["hosts"].items()}
+    restart, installed = steps["cured"]
     assert (restart["kind"], installed["kind"], installed["gate"]) == (
         "service.restart",
         "installer.run",
         "fog_multicast_allow_installer",
     )
-    assert f"arguments: -Y, started in {fleet.folder}/bin" in installed["detail"]
+    assert f"arguments: -Y, started in {fleet.folder}/cured" in installed["detail"]
+    assert "arguments: -Y" in steps["failing"][1]["detail"]
+    assert re.search(
+        r"installfog\.sh: (Timeout exceeded|async task did not complete within the requested time)",
+        steps["hanging"][1]["detail"],
+    )
+    for name in ("forbidden", "live", "vain"):
+        assert "installer.run" not in [each["kind"] for each in steps[name]]
     assert "hunter2" not in run.output + json.dumps(run.report)
-
-
-def test_an_installer_that_fails_is_told(fleet: Fleet) -> None:
-    installable(fleet, code=3, fog_multicast_allow_installer=True)
-    run = fleet.run()
-    assert run.outcomes == {"fog1": "failed"}
-    assert "arguments: -Y" in run.report["hosts"]["fog1"]["steps"][1]["detail"]
-    assert "hunter2" not in run.output
-
-
-def test_an_installer_that_hangs_is_ended(fleet: Fleet) -> None:
-    installable(fleet, fog_multicast_allow_installer=True, fog_multicast_installer_timeout=1)
-    script = fleet.folder / "bin" / "installfog.sh"
-    script.write_text("#!/bin/sh\nexec sleep 300\n")
-    run = fleet.run()
-    assert run.outcomes == {"fog1": "failed"}
-    said = run.report["hosts"]["fog1"]["steps"][1]["detail"]
-    assert re.search(r"installfog\.sh: (Timeout exceeded|async task did not complete within the requested time)", said)
-
-
-def test_the_installer_does_not_run_into_a_live_session(fleet: Fleet) -> None:
-    installable(fleet, fog_multicast_allow_installer=True, sessions=[{"id": 4, "state": 3}])
-    run = fleet.run()
-    assert run.outcomes == {"fog1": "needs_person"}
-    assert "installer.run" not in [each["kind"] for each in run.report["hosts"]["fog1"]["steps"]]
-
-
-def test_the_installer_is_not_run_for_what_it_cannot_cure(fleet: Fleet) -> None:
-    installable(fleet, fog_multicast_allow_installer=True)
-    state = dict(fleet.host("fog1"), findings=[found("fog.image.missing")])
-    (fleet.folder / "fog1.json").write_text(json.dumps(state))
-    assert fleet.run().outcomes == {"fog1": "needs_person"}
-    assert fleet.calls("fog1") == [INFO, INFO]
-
-
-def test_a_folder_that_cannot_be_written_is_told_after_the_table(fleet: Fleet) -> None:
-    fleet.add("fog1", healthy())
-    (fleet.folder / "file").touch()
-    run = fleet.run("-e", "multicast_report_dir=file")
-    assert run.code == 2
-    assert recap(healthy=1) in run.output
-    assert "Set multicast_report_dir to a folder that can be written" in run.output
 
 
 PLAY = """
@@ -496,6 +493,15 @@ def test_the_role_alone_repairs_and_fails_where_a_person_is_needed(fleet: Fleet)
     assert re.search(r"good +: .*failed=0", run.output)
 
 
+def test_the_role_alone_repairs_no_batch_before_all_hosts_were_looked_at(broken_fleet: Fleet) -> None:
+    play = broken_fleet.folder / "play.yml"
+    play.write_text(PLAY + "  serial: 1\n")
+    run = broken_fleet.run(playbook=play)
+    assert (run.code, run.changed) == (2, 0)
+    assert "4 of 5 hosts were not looked at yet. Look at all of them in a play of its own before this one" in run.output
+    assert broken_fleet.calls("fog1") == [INFO]
+
+
 def test_the_role_says_which_variable_is_wrong(fleet: Fleet) -> None:
     play = fleet.folder / "play.yml"
     play.write_text(PLAY)
@@ -517,6 +523,8 @@ def test_a_second_playbook_of_the_same_run_starts_afresh(fleet: Fleet) -> None:
         recap(healthy=1),
         recap(healthy=1),
     ]
+    history = (fleet.folder / "multicast-report" / "history.jsonl").read_text()
+    assert [list(json.loads(line)["found"]) for line in history.splitlines()] == [["stale"], [], []]
 
 
 def test_the_report_in_all_its_forms(fleet: Fleet) -> None:
@@ -528,10 +536,8 @@ def test_the_report_in_all_its_forms(fleet: Fleet) -> None:
     run = fleet.run()
     assert run.outcomes == {"good": "healthy", "stale": "repaired", "broken": "failed"}, run.output
     assert run.recap == recap(healthy=1, repaired=1, failed=1)
-    # What a later job of a workflow gets, as Ansible shows it.
-    stats = run.output.split("CUSTOM STATS")[1]
-    assert '"multicast_in_order": false' in stats
-    assert run.recap in stats
+    assert run.stats["multicast_in_order"] is False
+    assert run.stats["multicast_recap"] == run.recap
     folder = fleet.folder / "multicast-report"
     texts = {path.name: path.read_text() for path in folder.iterdir()}
     assert sorted(texts) == ["history.jsonl", "junit.xml", "multicast.prom", "report.html", "report.json"]
@@ -549,17 +555,41 @@ def test_the_report_in_all_its_forms(fleet: Fleet) -> None:
     }
     assert 'multicast_hosts{outcome="repaired"} 1\n' in texts["multicast.prom"]
     assert 'multicast_host_outcome{host="broken",platform="fog",outcome="failed"} 1\n' in texts["multicast.prom"]
-    fleet.run("--check")
-    runs = [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
-    assert [each["check_mode"] for each in runs] == [False, True]
-    assert runs[0]["found"]["stale"] == {"outcome": "repaired", "before": ["fog.session.stale"], "after": []}
-    assert runs[1]["clean"] == ["good", "stale"]
+    (line,) = texts["history.jsonl"].splitlines()
+    assert json.loads(line)["found"]["stale"] == {
+        "outcome": "repaired",
+        "before": ["fog.session.stale"],
+        "after": [],
+    }
 
 
-def test_the_recap_is_last_when_the_report_cannot_be_written(fleet: Fleet) -> None:
+@pytest.mark.parametrize(
+    ("folder", "said"),
+    [("file", "Set multicast_report_dir to a folder that can be written"), ("{{ nowhere }}", "'nowhere' is undefined")],
+)
+def test_the_recap_is_last_when_the_report_cannot_be_written(fleet: Fleet, folder: str, said: str) -> None:
     fleet.add("good", healthy())
-    (fleet.folder / "multicast-report").touch()
-    run = fleet.run()
+    (fleet.folder / "file").touch()
+    run = fleet.run("-e", f"multicast_report_dir={folder}")
     assert run.code == 2
-    assert "Set multicast_report_dir to a folder that can be" in run.output
+    assert said in run.output
     assert run.recap == recap(healthy=1)
+
+
+@pytest.mark.parametrize(
+    ("variable", "calls", "outcome", "said"),
+    [
+        ("fog_multicast_max_broken_percent", [INFO], "needs_person", "look broken at once cannot be said"),
+        ("fog_multicast_probe", [INFO, RESET, INFO], "failed", "Prove on the wire"),
+    ],
+)
+def test_the_report_comes_when_every_host_breaks_off(
+    fleet: Fleet, variable: str, calls: list[str], outcome: str, said: str
+) -> None:
+    fleet.add("fog1", stale(), **{variable: "{{ nowhere }}"})
+    run = fleet.run()
+    assert (run.code, run.outcomes, run.recap) == (2, {"fog1": outcome}, recap(**{outcome: 1}))
+    assert fleet.calls("fog1") == calls
+    told = run.report["hosts"]["fog1"]["steps"][-1]["detail"]
+    assert said in told
+    assert "'nowhere' is undefined" in told

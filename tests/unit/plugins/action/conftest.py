@@ -16,8 +16,8 @@ MASTERS = finding("fog.node.many_masters", "group 1", "Two masters.").as_dict()
 
 @pytest.fixture
 def run_action():
-    def run(plugin, args, hosts, check_mode=False):
-        """The result of an action plugin for hosts given as name -> host variables."""
+    def run(plugin, args, hosts, check_mode=False, failed=()):
+        """The result of an action plugin for hosts given as name -> host variables, of which some failed before."""
         task = MagicMock(Task)
         task.args = args
         task.async_val = 0
@@ -25,7 +25,12 @@ def run_action():
         task.action = plugin.__module__.rsplit(".", 1)[-1]
         action = plugin(task, MagicMock(), MagicMock(), MagicMock(), None, MagicMock())
         action._load_name = task.action  # the loader of ansible-core 2.16 sets it
-        return action.run(task_vars={"ansible_play_hosts_all": list(hosts), "hostvars": hosts})
+        task_vars = {
+            "ansible_play_hosts_all": list(hosts),
+            "ansible_play_hosts": [name for name in hosts if name not in failed],
+            "hostvars": hosts,
+        }
+        return action.run(task_vars=task_vars)
 
     return run
 

@@ -13,14 +13,32 @@ OPTIONS = {"result": "fog_multicast_result", "max_broken_percent": 50}
 
 def test_only_hosts_that_could_be_looked_at_count(run_action, hosts):
     hosts["unreachable"] = {"fog_multicast_result": {"unreachable": True, "msg": "no route"}}
-    result = run_action(ActionModule, OPTIONS, hosts)
-    assert (result["broken"], result["repair"], result["refused"]) == (("stale", "masters"),) * 2 + ("",)
+    result = run_action(ActionModule, OPTIONS, hosts, failed=("lost",))
+    assert (result["broken"], result["refused"]) == (("stale", "masters"), "")
     assert result["changed"] is False
 
 
 def test_it_refuses_when_too_many_are_broken(run_action, hosts):
     result = run_action(ActionModule, OPTIONS, {"a": hosts["stale"], "b": hosts["stale"], "c": hosts["stale"]})
     assert result["refused"].startswith("3 of 3 hosts look broken at once")
+
+
+def test_hosts_of_a_later_batch_may_all_be_broken(run_action, hosts):
+    later = {"x": {}, "y": {}}
+    result = run_action(ActionModule, OPTIONS, {"stale": hosts["stale"], **later})
+    assert result["refused"].startswith("2 of 3 hosts were not looked at yet. ")
+    assert run_action(ActionModule, OPTIONS, {"good": hosts["good"], **later})["refused"] == ""
+
+
+def test_hosts_that_failed_are_not_waited_for(run_action, hosts):
+    fleet = {"stale": hosts["stale"], "x": {}, "y": {}}
+    assert run_action(ActionModule, OPTIONS, fleet, failed=("x", "y"))["refused"] == ""
+
+
+def test_a_part_of_a_group_is_judged_by_the_whole(run_action, hosts):
+    options = dict(OPTIONS, earlier={"hosts": 6, "of": 10})
+    result = run_action(ActionModule, options, {"stale": hosts["stale"], "good": hosts["good"]})
+    assert result["refused"].startswith("6 of 10 hosts looked broken at once when the whole group was looked at, and ")
 
 
 @pytest.mark.parametrize("option", sorted(OPTIONS))

@@ -142,7 +142,7 @@ def test_outcome_keeps_its_promises_in_every_case():
 
 def test_guard_lets_a_small_part_of_a_fleet_be_repaired():
     fleet = {"a": [STALE], "b": [RECORD], "c": [INFO], "d": [], "e": [STALE], "f": [STALE]}
-    assert _report.guard(fleet, 50) == _report.Guard(("a", "e", "f"), ("a", "b", "e", "f"), "")
+    assert _report.guard(fleet, 50) == _report.Guard(("a", "e", "f"), "")
 
 
 def test_guard_refuses_when_more_look_broken_than_allowed():
@@ -168,13 +168,51 @@ def test_guard_never_stands_in_the_way_of_one_or_two_hosts(broken):
 
 def test_guard_counts_errors_only():
     fleet = {str(number): [RECORD] for number in range(9)}
-    assert _report.guard(fleet, 0) == _report.Guard((), tuple(fleet), "")
+    assert _report.guard(fleet, 0) == _report.Guard((), "")
 
 
 @pytest.mark.parametrize("nonsense", ["half", None, -1, 101, float("nan"), [50]])
 def test_guard_refuses_everything_when_it_does_not_understand_the_percentage(nonsense):
     refused = _report.guard({"a": [STALE]}, nonsense).refused
     assert refused.startswith(f"multicast_max_broken_percent is {nonsense}, which is no number from 0 to 100")
+
+
+@pytest.mark.parametrize(
+    ("waiting", "percent", "refused"),
+    [(0, 40, False), (1, 40, True), (1, 50, False), (2, 50, True), (6, 90, False), (7, 90, False), (99, 100, False)],
+)
+def test_guard_takes_hosts_that_wait_for_their_look_for_broken(waiting, percent, refused):
+    fleet = {"a": [STALE], "b": [STALE], "c": [], "d": [], "e": [INFO]}
+    assert bool(_report.guard(fleet, percent, waiting).refused) == refused
+
+
+@pytest.mark.parametrize(
+    ("earlier", "refused"), [((6, 10), True), ((5, 10), False), ((2, 3), False), ((1, 1), False), ((2, 2), False)]
+)
+def test_guard_takes_the_word_of_a_look_that_saw_more(earlier, refused):
+    assert bool(_report.guard({"a": [STALE], "b": []}, 50, earlier=_report.Share(*earlier)).refused) == refused
+
+
+def test_an_earlier_look_at_fewer_hosts_says_nothing_about_more():
+    fleet = {str(number): [] for number in range(10)}
+    assert _report.guard(fleet, 50, earlier=_report.Share(3, 4)).refused == ""
+
+
+def test_the_guard_names_what_suffices_for_waiting_hosts_too():
+    advised = int(_report.guard({"a": [STALE]}, 0, 2).refused.split()[-1])
+    assert advised == 100
+    assert _report.guard({"a": [STALE]}, advised, 2).refused == ""
+
+
+def test_how_many_are_still_broken_by_platform():
+    seen = [
+        _report.host("a", "fog", {"findings": [STALE], "repair": repair([task({"changed": True})], [])}, False, ()),
+        _report.host("b", "fog", {"findings": [STALE]}, False, ()),
+        _report.host("c", "fog", {"findings": [RECORD]}, False, ()),
+        _report.host("d", "fog", {"unreachable": True, "msg": "no route"}, False, ()),
+        _report.host("e", "wds", None, False, ()),
+    ]
+    assert _report.broken(seen) == {"fog": _report.Share(1, 3)}
 
 
 def repair(tasks=(), verified=None, refused=""):
