@@ -44,10 +44,14 @@ RESULTS = (("fog", "fog_multicast_result", "fog_servers"), (_HEAD_NODES, "wds_mu
 #: Kinds of the steps that are not a wing's own: the look itself, and the libraries it needs.
 LOOK = "host.look"
 LIBRARIES = "package.install"
+#: Kind of the look after a repair.
+VERIFY = "host.verify"
+#: Kind of the step that the guard blocks.
+GUARD = "fleet.guard"
 
 #: The percentage guard needs more broken hosts than this, so that one or two hosts can always be repaired.
 GUARD_FROM = 2
-_GUARD_VARIABLE = "multicast_max_broken_percent"
+GUARD_VARIABLE = "multicast_max_broken_percent"
 _RECORD_STALE = "fog.interface.record_stale"
 #: The shortest secret that is hidden, in letters.
 SECRET_FROM = 5
@@ -132,7 +136,7 @@ def _refusal(seen: Share, max_broken_percent: Any, waiting: int, earlier: Option
         allowed = -1.0
     if not 0 <= allowed <= 100:  # also catches nan
         return (
-            f"{_GUARD_VARIABLE} is {max_broken_percent}, which is no number from 0 to 100, "
+            f"{GUARD_VARIABLE} is {max_broken_percent}, which is no number from 0 to 100, "
             "so nothing was repaired on any host"
         )
     worst = Share(seen.hosts + waiting, seen.of + waiting)
@@ -150,8 +154,8 @@ def _refusal(seen: Share, max_broken_percent: Any, waiting: int, earlier: Option
     else:
         return ""
     return (
-        f"{told}, and {_GUARD_VARIABLE} is {allowed:g}, so nothing was repaired on any host. "
-        f"If the findings are right, set {_GUARD_VARIABLE} to at least {-(-100 * needed.hosts // needed.of)}"
+        f"{told}, and {GUARD_VARIABLE} is {allowed:g}, so nothing was repaired on any host. "
+        f"If the findings are right, set {GUARD_VARIABLE} to at least {-(-100 * needed.hosts // needed.of)}"
     )
 
 
@@ -229,12 +233,12 @@ def host(
     if repair:
         verified = repair.get("verified") or {}
         tasks += repair["tasks"]
-        tasks.append({"kind": "host.verify", "what": "verify the repair", "result": verified})
+        tasks.append({"kind": VERIFY, "what": "verify the repair", "result": verified})
     steps = [each for task in tasks for each in _steps_of(task, check_mode)]
     if "findings" not in result and not {FAILED, PLANNED} & {each["outcome"] for each in steps}:
         steps.append(_step(LOOK, "look at the host", FAILED, "nothing was learnt about this host"))
     if repair and repair["refused"]:
-        steps.append(_step("fleet.guard", "repair the host", BLOCKED, repair["refused"]))
+        steps.append(_step(GUARD, "repair the host", BLOCKED, repair["refused"]))
     before = tuple(result.get("findings", ()))
     after = tuple(verified.get("findings", before))  # type: Tuple[Finding, ...]
     if platform == _HEAD_NODES and "findings" in verified:

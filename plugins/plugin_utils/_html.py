@@ -58,11 +58,14 @@ _ORDER = (
     _report.REPAIRED,
     _report.HEALTHY,
 )
+_NO_SWITCH = '<span class="soft">none, a person</span>'
 #: How it is known what became of a finding.
 _STATES = {
     "gone": "The host was looked at again afterwards: this finding is gone.",
     "left": "The host was looked at again afterwards: this finding is still there.",
     "new": "It was not there before the repair; the look afterwards found it.",
+    "unknown": "The host could not be looked at again afterwards: what became of this finding is not known.",
+    "failed": "The repair failed, so this finding counts as still there.",
     "planned": "Not verified: this run only planned the repair.",
     "untouched": "Nothing was done about it, so there was nothing to verify.",
 }
@@ -71,7 +74,7 @@ _STATES = {
 def page(hosts: Sequence[_report.Host], generated: str, check_mode: bool, recurring: Sequence[Recurrence] = ()) -> str:
     """The page.
 
-    :param generated: when the report was made, in ISO 8601.
+    :param generated: when the report was made, in ISO 8601 and UTC.
     :param recurring: what :func:`_history.recurrences` found.
     """
     text = ""
@@ -112,7 +115,7 @@ def _page(
             "<h1>Multicast imaging</h1>",
             f'<p class="fleet" id="fleet">{escape(_report.recap(hosts))}</p>',
             _bar(hosts),
-            f'<p class="soft">{mode}{short}Made {escape(generated)}.</p>',
+            f'<p class="soft">{mode}{short}Made {generated[:10]} {generated[11:19]} UTC.</p>',
             "</header>",
             "<main>",
             '<section id="kinds"><h2>By kind of finding</h2>',
@@ -201,11 +204,12 @@ def _kinds(hosts: Sequence[_report.Host], limit: Limit) -> str:
         rows.append(
             f"<tr><td><code>{_escaped(name)}</code></td><td>{escape(SEVERITIES[_worst(seen)])}</td>"
             f'<td class="number">{count}</td><td class="number">{len(dict.fromkeys(gone))}</td>'
-            f'<td class="names">{_folded(host.name for _finding, host in seen)}</td>'
+            f'<td class="names"><div>{_folded(host.name for _finding, host in seen)}</div></td>'
             f'<td class="wide">{_escaped(_cut(seen[0][0]["cause"], limit))}</td></tr>'
         )
     return (
-        "<table><thead><tr><th>finding</th><th>severity</th><th>hosts</th><th>cured</th><th>on</th>"
+        '<table><thead><tr><th>finding</th><th>severity</th><th class="number">hosts</th>'
+        '<th class="number">cured</th><th>on</th>'
         f'<th class="wide">cause</th></tr></thead><tbody>{"".join(rows)}</tbody></table>'
     )
 
@@ -238,7 +242,10 @@ def _state(finding: _report.Finding, host: _report.Host) -> str:
     became = {each["outcome"] for each in host.steps if each["finding"] in (finding["id"], None)}
     if PLANNED in became:
         return "planned"
-    return "left" if DONE in became else "untouched"
+    if DONE in became:
+        verified = not any((each["kind"], each["outcome"]) == (_report.VERIFY, FAILED) for each in host.steps)
+        return "left" if verified else "unknown"
+    return "failed" if FAILED in became else "untouched"
 
 
 def _undone(hosts: Sequence[_report.Host], limit: Limit) -> str:
@@ -247,26 +254,45 @@ def _undone(hosts: Sequence[_report.Host], limit: Limit) -> str:
     for host in hosts:
         for step in host.steps:
             if step["outcome"] in (BLOCKED, FAILED):
-                key = (step["gate"] or "", step["what"], step["detail"])
+                key = (_switch(step), step["what"], step["detail"])
                 wanting.setdefault(key, []).append(host.name)
         told = {step["finding"] for step in host.steps if step["outcome"] in (BLOCKED, FAILED, PLANNED)}
+        guarded = any(step["kind"] == _report.GUARD for step in host.steps)
         for finding in _report.serious(host.after):
-            if finding["id"] not in told:
-                key = (finding["gate"] or "", finding["id"], finding["repair"])
+            if finding["id"] not in told and not (guarded and _report.curable(finding, ())):
+                key = (_wish(finding, host), finding["id"], finding["repair"])
                 wanting.setdefault(key, []).append(host.name)
     if not wanting:
         return '<p class="empty">Nothing was left undone.</p>'
     rows = []
     ordered = sorted(wanting.items(), key=lambda item: (-len(item[1]), item[0]))
-    for (gate, what, why), names in ordered[: limit.rows]:
-        switch = f"<code>{_escaped(gate)}: true</code>" if gate else '<span class="soft">none, a person</span>'
+    for (switch, what, why), names in ordered[: limit.rows]:
         rows.append(
             f"<tr><td>{_escaped(_cut(what, limit))}</td><td>{_escaped(_cut(why, limit))}</td><td>{switch}</td>"
-            f'<td class="names">{_folded(names)}</td></tr>'
+            f'<td class="names"><div>{_folded(names)}</div></td></tr>'
         )
     return (
         "<table><thead><tr><th>what</th><th>why, or what to do</th><th>switch that allows it</th><th>hosts</th></tr>"
         f"</thead><tbody>{''.join(rows)}</tbody></table>{_more(len(ordered) - limit.rows, 'report.json')}"
+    )
+
+
+def _switch(step: _report.Step) -> str:
+    """What would allow a step that was not done, as markup."""
+    if step["kind"] == _report.GUARD:
+        return f"<code>{_report.GUARD_VARIABLE}</code>"
+    return f"<code>{_escaped(step['gate'])}: true</code>" if step["gate"] else _NO_SWITCH
+
+
+def _wish(finding: _report.Finding, host: _report.Host) -> str:
+    """What would allow the repair of a finding for which there was no step, as markup."""
+    if finding["gate"]:
+        return f"<code>{_escaped(finding['gate'])}: true</code>"
+    # Of a host that was only looked at there are no steps.
+    return (
+        '<span class="soft">none needed, a repair does it</span>'
+        if finding["repairable"] and not host.steps
+        else _NO_SWITCH
     )
 
 
@@ -287,7 +313,8 @@ def _recurring(recurring: Sequence[Recurrence], generated: str) -> str:
         for (count, finding, days), names in list(groups.items())[:_RECURRENCES]
     ]
     return (
-        f"<table><thead><tr><th>how often</th><th>finding</th><th>on which of the last {DAYS} days</th></tr></thead>"
+        "<table><thead><tr><th>how often</th><th>finding</th>"
+        f"<th>the last {DAYS} days, today at the right</th></tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table>{_more(len(groups) - _RECURRENCES, 'history.jsonl')}"
     )
 
@@ -305,11 +332,14 @@ def _days(days: Sequence[date], today: date) -> str:
             f'height="{height:.1f}"/>'
         )
     label = ", ".join(str(day) for day in days)
-    return f'<svg class="days" viewBox="0 0 {DAYS * 4} 20" role="img" aria-label="{label}">{"".join(columns)}</svg>'
+    return (
+        f'<svg class="days" viewBox="0 0 {DAYS * 4} 20" role="img" aria-label="{label}"><title>{label}</title>'
+        f"{''.join(columns)}</svg>"
+    )
 
 
 def _folded(names: Any) -> str:
-    return ", ".join(_escaped(each) for each in fold(names))
+    return ", ".join(_escaped(each).replace(",", ", ") for each in fold(names))  # a line may break there
 
 
 def _escaped(text: Any) -> str:

@@ -54,7 +54,9 @@ def host(name: str, number: int) -> _report.Host:
     cancel = step("session.cancel", "Cancel session 41", "fog.session.stale", msState=(3, 5))
     create = step("namespace.create", "Create namespace HN-CCP", "wds.namespace.missing", namespace=("", "HN-CCP"))
     sick = vanished() if platform == "wds" else stale()
-    lost = finding("wds.baseline.missing", "namespace HN-CCP", "No copy of the definition of HN-CCP.").as_dict()
+    lost = finding(
+        "wds.provider.missing", "namespace HN-CCP", "The content provider HpcDriver is not registered."
+    ).as_dict()
     left, waiting = (lost, vanished()) if platform == "wds" else (image(), log())
     blocked = (
         step("feature.reinstall", "Reinstall WDS-Transport", waiting["id"], "blocked", "wds_multicast_allow_reinstall")

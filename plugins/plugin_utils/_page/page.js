@@ -25,8 +25,7 @@
 
   function fields(object) {
     return Object.keys(object).map(function (key) {
-      const value = object[key];
-      return key + ": " + (typeof value === "string" ? value : JSON.stringify(value));
+      return key + ": " + (object[key] || "(empty)");
     }).join("\n");
   }
 
@@ -37,7 +36,7 @@
     make(item, "code", step.kind);
     const before = fields(step.before), after = fields(step.after);
     if (before) { make(item, "div", "before", "tag"); make(item, "pre", before); }
-    if (after) { make(item, "div", step.outcome === "planned" ? "would be" : "after", "tag"); make(item, "pre", after); }
+    if (after) { make(item, "div", step.outcome === "done" ? "after" : "would be", "tag"); make(item, "pre", after); }
     if (step.detail) { make(item, "div", step.detail); }
     if (step.gate) { make(item, "div", "switch: " + step.gate, "soft"); }
   }
@@ -58,7 +57,7 @@
       showStep(line, step);
     });
     const end = make(line, "li", undefined, finding.state === "gone" ? "t-gone" : "");
-    make(end, "span", "verified", "tag");
+    make(end, "span", ["gone", "left", "new"].includes(finding.state) ? "verified" : "not verified", "tag");
     make(end, "div", data.states[finding.state]);
     if (finding.state !== "gone") {
       make(end, "div", "To do: " + kind.repair);

@@ -117,7 +117,7 @@ def test_it_loads_nothing_and_allows_its_own_script_alone():
         (True, True, ["planned"], "planned"),
         (True, True, ["blocked"], "untouched"),
         (True, True, [], "untouched"),
-        (True, True, ["failed"], "untouched"),
+        (True, True, ["failed"], "failed"),
         (False, True, ["done"], "new"),
     ],
 )
@@ -139,8 +139,31 @@ def test_what_was_not_done_names_the_switch_once():
     undone = _html._undone([one, two, other], _html.LIMITS[0])
     assert undone.count("<tr>") == 3  # the head, the blocked step, the finding nothing was planned for
     assert "<code>fog_multicast_master: true</code>" in undone
-    assert '<td class="names">fog[1-2]</td>' in undone
-    assert '<td class="names">hn1</td>' in undone
+    assert '<td class="names"><div>fog[1-2]</div></td>' in undone
+    assert '<td class="names"><div>hn1</div></td>' in undone
+
+
+def test_what_the_guard_forbade_names_its_variable_and_not_a_person():
+    found = finding("fog.session.stale", "session 3", "Stale.").as_dict()
+    image = finding("fog.image.missing", "image 2", "Gone.").as_dict()
+    result = {"findings": [found, image], "repair": {"tasks": [], "refused": "3 of 4 hosts look broken"}}
+    undone = _html._undone([_report.host("a", "fog", result, False, ())], _html.LIMITS[0])
+    assert undone.count("<tr>") == 3  # the head, the guard, the image
+    assert "3 of 4 hosts look broken</td><td><code>multicast_max_broken_percent</code></td>" in undone
+
+
+def test_a_host_that_was_only_looked_at_needs_no_person_for_what_a_repair_does():
+    found = finding("fog.session.stale", "session 3", "Stale.").as_dict()
+    undone = _html._undone([_report.host("a", "fog", {"findings": [found]}, False, ())], _html.LIMITS[0])
+    assert "none needed, a repair does it" in undone
+
+
+def test_what_became_of_it_is_not_known_when_the_look_afterwards_failed():
+    found = finding("fog.session.stale", "session 3", "Stale.").as_dict()
+    done = Result(Step("session.cancel", "cancel", {}, {}, {}, found["id"]), "done").as_dict()
+    repair = {"tasks": [{"result": {"steps": [done]}}], "refused": "", "verified": {"failed": True, "msg": "no route"}}
+    host = _report.host("a", "fog", {"findings": [found], "repair": repair}, False, ())
+    assert _html._state(found, host) == "unknown"
 
 
 def test_a_fleet_in_order():
