@@ -118,7 +118,7 @@ def read(path: str) -> list[dict[str, Any]]:
     """The runs in the file, oldest first. A line that is no run of this version is left out."""
     with open(path, "rb") as file:
         runs = [_parsed(line) for line in file]
-    return sorted((each for each in runs if each), key=lambda each: _time(each))
+    return sorted((each for each in runs if each), key=_time)
 
 
 def _parsed(line: bytes) -> dict[str, Any] | None:

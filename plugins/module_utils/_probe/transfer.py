@@ -16,7 +16,7 @@ import select
 import signal
 import subprocess
 import time
-from typing import Callable, Dict, Iterator, NamedTuple, Optional, Sequence, Tuple
+from typing import IO, Callable, Dict, Iterator, NamedTuple, Optional, Sequence, Tuple
 
 _PR_SET_PDEATHSIG = 1
 #: Seconds between two calls of a watch.
@@ -127,13 +127,13 @@ class _Pump:
             if now >= self.deadline:
                 timed_out = True
                 break
-            ready, writable, _ = select.select(list(readers), list(writers), [], min(INTERVAL, self.deadline - now))
-            for number in ready:
+            ready = select.select(list(readers), list(writers), [], min(INTERVAL, self.deadline - now))
+            for number in ready[0]:
                 if not self._read(number, readers[number]):
                     del readers[number]
-            for number in writable:
+            for number in ready[1]:
                 if not self._write(number):
-                    del writers[number]
+                    writers.pop(number).close()
         code = self._end(timed_out)
         self._look(time.monotonic())
         return Transfer(
@@ -145,14 +145,16 @@ class _Pump:
             output=self.said.decode("utf-8", "replace"),
         )
 
-    def _streams(self) -> Tuple[Dict[int, str], Dict[int, str]]:
+    def _streams(self) -> Tuple[Dict[int, str], Dict[int, IO[bytes]]]:
         readers: Dict[int, str] = {}
-        writers: Dict[int, str] = {}
-        for name, into in (("stderr", readers), ("stdout", readers), ("stdin", writers)):
-            stream = getattr(self.process, name)
+        writers: Dict[int, IO[bytes]] = {}
+        for name, stream in (("stderr", self.process.stderr), ("stdout", self.process.stdout)):
             if stream is not None:
                 os.set_blocking(stream.fileno(), False)
-                into[stream.fileno()] = name
+                readers[stream.fileno()] = name
+        if self.process.stdin is not None:
+            os.set_blocking(self.process.stdin.fileno(), False)
+            writers[self.process.stdin.fileno()] = self.process.stdin
         return readers, writers
 
     def _read(self, number: int, name: str) -> bool:
@@ -184,12 +186,9 @@ class _Pump:
 
     def _write(self, number: int) -> bool:
         """Hand over what fits; False at the end."""
-        assert self.payload is not None
-        assert self.process.stdin is not None
         if not self.pending:
-            self.pending = next(self.payload, b"")
+            self.pending = next(self.payload or iter(()), b"")
             if not self.pending:
-                self.process.stdin.close()
                 return False
         try:
             written = os.write(number, self.pending)
