@@ -76,8 +76,14 @@ def test_every_link_in_the_documentation_leads_somewhere():
     assert not broken
 
 
-def test_the_lab_has_one_worker(tmp_path):
-    """Without the groups two workers boot two labs and go through every round of faults twice."""
+def test_every_path_in_contributing_leads_somewhere():
+    named = re.findall(r"`([a-z_.]+/[^` ]*)`", (ROOT / "CONTRIBUTING.md").read_text())
+    assert "tests/lab/fog/faults.py" in named
+    assert not [path for path in named if not list(ROOT.glob(path))]
+
+
+def test_tests_that_share_a_lab_have_one_worker(tmp_path):
+    """Without the groups each worker boots every host and goes through every round of faults."""
     words = ("-v", "-n", "2", "--dist", "loadgroup", "-o", f"cache_dir={tmp_path}", f"--basetemp={tmp_path / 'base'}")
     said = run(BIN / "python", "-m", "pytest", *words, "tests/lab/test_machine_parts.py", "-k", "two_labs_share")
     assert "@lab" in said
