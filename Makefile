@@ -3,7 +3,8 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-PYTHON ?= python3
+# The distribution's, where it can make virtual environments: those built on the spot are often built without optimisation.
+PYTHON ?= $(if $(shell /usr/bin/python3 -c 'import ensurepip' 2>&1),python3,/usr/bin/python3)
 BIN := .venv/bin
 LAB := $(BIN)/python -m tests.lab
 COVERAGE_MIN ?= 95

@@ -7,6 +7,8 @@ import pytest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 FOLDERS = ("lab", "project")
+# The longest half of the lab's tests has a lab of its own, so that no worker waits for the other at the end.
+REPAIRS = ("test_probe.py", "test_repair.py", "test_reset.py", "test_role.py", "test_schema_dump.py", "test_service.py")
 
 # The machines that run this differ too much for a time limit per example.
 hypothesis.settings.register_profile("multicast", deadline=None)
@@ -15,7 +17,7 @@ hypothesis.settings.load_profile("multicast")
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items):
-    """Tests of one group run in one worker: the lab's have one lab, those of an ansible-core one cache of its own."""
+    """Tests of one group run in one worker: the lab's share a lab, those of an ansible-core have a cache of its own."""
     for item in items:
         folder, name = os.path.relpath(str(item.fspath), HERE).split(os.sep, 1)
         if folder in FOLDERS:
@@ -27,6 +29,8 @@ def _group(item, folder, name):
     if folder == "lab":
         # The simulated head nodes need no lab: their tests run beside those that do.
         part = name.split(os.sep, 1)[0]
-        return part if part in ("wds", "windows") else folder
+        if part in ("wds", "windows"):
+            return part
+        return "lab-repairs" if part in REPAIRS else folder
     core = getattr(item, "callspec", None) and item.callspec.params.get("name")
     return f"{name}-{core}" if name == "test_ansible_test.py" else name
