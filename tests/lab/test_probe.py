@@ -195,6 +195,19 @@ def test_each_receiver_is_told_what_is_wrong_with_it(lab: Lab, hosts: Hosts) -> 
     assert [one["missing"] for one in found.judged["receivers"]] == [SIZE, SIZE]
 
 
+def test_who_does_not_come_is_told(lab: Lab, hosts: Hosts) -> None:
+    """One of two receivers is missed by the sender; the other listens where nobody sends."""
+    shared: dict[str, Any] = {"size": SIZE, "timeout": 18, "bitrate": RATE}
+    here, elsewhere = next(PORTS), next(PORTS)
+    one = controller.start(lab, hosts.one, MODULE, arguments={"role": "receiver", "portbase": here, **shared})
+    two = controller.start(lab, hosts.two, MODULE, arguments={"role": "receiver", "portbase": elsewhere, **shared})
+    sent = call(lab, hosts.fog, role="sender", receivers=2, portbase=here, **shared)
+    received = [one.result(), two.result()]
+    assert controller.finding_ids(sent) == {"net.join.missing"}
+    assert [controller.finding_ids(each) for each in received] == [set(), {"net.join.missing"}]
+    assert not judge([sent, *received])["complete"]
+
+
 def test_a_firewall_of_the_sender_is_told(lab: Lab, hosts: Hosts) -> None:
     with rule(hosts.fog, "input", f"udp dport {RANGE} drop"):
         found = probe(lab, hosts, SHORT)
