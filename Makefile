@@ -12,8 +12,8 @@ PYTEST := $(BIN)/python -m pytest --basetemp=.cache/pytest
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 
-.PHONY: help repair check lab-up lab-down lab-status lab-ssh break test unit lint bench docs setup clean \
-  set-up-runtime set-up-lab set-up-dev
+.PHONY: help repair check lab-up lab-down lab-status lab-ssh break test test-all unit lint bench docs setup clean \
+  set-up-runtime set-up-lab set-up-dev set-up-all
 
 help: ## list the targets
 	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -47,11 +47,18 @@ lab-ssh: set-up-lab ## a shell on a lab host: HOST=fog1
 break: set-up-lab ## break a lab host: FAULT=stale-session HOST=fog1
 	@$(LAB) break $(FAULT) $(HOST)
 
-test: set-up-dev ## every test (what .ci/run calls)
+test: set-up-dev ## every test on the pinned ansible-core, at most 25 minutes
+	$(call run-tests,-m "not platform")
+
+test-all: set-up-all ## test, and with other releases of Ansible, molecule, ansible-runner, ansible-rulebook (.ci/run)
+	$(call run-tests,)
+
+define run-tests
 	@# The lab's images are built beside the first tests; a lab that comes to one of them sooner waits for it.
 	@mkdir -p .cache; $(LAB) image > .cache/images.log 2>&1 & code=0; \
-	$(PYTEST) -v -n 2 --dist loadgroup --cov --cov-branch --cov-fail-under=$(COVERAGE_MIN) $(ARGS) || code=$$?; \
+	$(PYTEST) -v -n 2 --dist loadgroup --cov --cov-branch --cov-fail-under=$(COVERAGE_MIN) $(1) $(ARGS) || code=$$?; \
 	wait; exit $$code
+endef
 
 unit: set-up-dev ## unit tests only
 	@$(PYTEST) tests/unit $(ARGS)
@@ -67,7 +74,7 @@ docs: set-up-runtime ## write docs/findings.md from the catalogue
 
 setup: set-up-dev ## everything the other targets need
 
-set-up-runtime set-up-lab set-up-dev:
+set-up-runtime set-up-lab set-up-dev set-up-all:
 	@$(PYTHON) tools/setup.py $(@:set-up-%=%)
 
 clean: ## stop the lab and remove everything that can be made again

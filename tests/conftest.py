@@ -6,7 +6,7 @@ import hypothesis
 import pytest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-FOLDERS = ("lab", "project")
+MARKS = {"lab": "lab", "platforms": "platform", "project": "project"}
 # The longest half of the lab's tests has a lab of its own, so that no worker waits for the other at the end.
 REPAIRS = ("test_probe.py", "test_repair.py", "test_reset.py", "test_role.py", "test_schema_dump.py", "test_service.py")
 
@@ -20,8 +20,8 @@ def pytest_collection_modifyitems(items):
     """Tests of one group run in one worker: the lab's share a lab, those of an ansible-core have a cache of its own."""
     for item in items:
         folder, name = os.path.relpath(str(item.fspath), HERE).split(os.sep, 1)
-        if folder in FOLDERS:
-            item.add_marker(getattr(pytest.mark, folder))
+        if folder in MARKS:
+            item.add_marker(getattr(pytest.mark, MARKS[folder]))
             item.add_marker(pytest.mark.xdist_group(_group(item, folder, name)))
 
 

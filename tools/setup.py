@@ -1,9 +1,10 @@
 """Sets the checkout up: Debian packages, .venv, the collection's path. What is there already is left alone.
 
-Usage: python3 tools/setup.py runtime|lab|dev
+Usage: python3 tools/setup.py runtime|lab|dev|all
   runtime  what `make repair INVENTORY=...` needs: ansible-core, pywinrm and ssh
   lab      runtime and what the lab needs
   dev      lab and what `make test` needs
+  all      dev and what `make test-all` needs
 Nothing but Debian packages is put outside the checkout.
 """
 
@@ -19,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 CACHE = ROOT / ".cache"
 COLLECTION = CACHE / "collections" / "ansible_collections" / "imaging" / "multicast"
-LEVELS = ("runtime", "lab", "dev")
+LEVELS = ("runtime", "lab", "dev", "all")
 PYTHONS = ((3, 11), (3, 12), (3, 13))  # of the pinned ansible-core
 ROOM_FOR_SOCKET = 70  # a Unix socket's path has 107 bytes: ssh puts .cache/ansible/cp/ and 27 more behind this one
 
@@ -67,9 +68,11 @@ def missing_packages(level):
         missing.append("python3-venv")
     if not shutil.which("ssh"):
         missing.append("openssh-client")
-    if level == "dev":
+    if level in ("dev", "all"):
         programs = {"git": "git", "shellcheck": "shellcheck", "chromium": "chromium", "chromedriver": "chromium-driver"}
         missing += [package for program, package in programs.items() if not shutil.which(program)]
+    if level == "all" and not shutil.which("java"):
+        missing.append("default-jre-headless")
     if level != "runtime":
         wanted = lab_packages()
         if not shutil.which("dpkg-query"):
@@ -102,6 +105,7 @@ def link_collection():
 
 
 def install_python_packages(level):
+    level = "dev" if level == "all" else level  # each tool of test-all has a virtual environment of its own
     files = {
         "runtime": ["-r", "requirements.txt", "-c", "requirements-dev.txt"],
         "lab": ["-r", "requirements.txt", "-r", "requirements-lab.txt", "-c", "requirements-dev.txt"],
