@@ -69,8 +69,9 @@ lint: set-up-dev ## style, types and the other quick checks of the project
 bench: set-up-lab ## how fast a healthy fleet is checked, against ping and against the wiki by hand
 	@$(BIN)/python -m tools.bench $(ARGS)
 
-docs: set-up-runtime ## write docs/findings.md from the catalogue
+docs: set-up-runtime ## write docs/findings.md from the catalogue, the roles' variables from their argument_specs
 	@PYTHONPATH=.cache/collections $(BIN)/python -m tools.findings_doc
+	@$(BIN)/python -m tools.roles_doc
 
 setup: set-up-dev ## everything the other targets need
 

@@ -217,6 +217,22 @@ def test_each_host_gets_its_outcome_and_the_others_go_on(fleet: Fleet) -> None:
     assert fleet.calls("stale") == [INFO]
 
 
+@pytest.mark.parametrize("playbook", ["repair-multicast.yml", "check-multicast.yml"])
+def test_a_wrong_variable_fails_its_host_before_anything_runs(fleet: Fleet, playbook: str) -> None:
+    fleet.add("good", healthy())
+    fleet.add("type", stale(), fog_multicast_stale_after="soon")
+    fleet.add("value", stale(), fog_multicast_method="purge")
+    head_nodes = fleet.folder / "head_nodes.ini"
+    head_nodes.write_text("[hpc_head_nodes]\nhn ansible_connection=local wds_multicast_deployments=often\n")
+    run = fleet.run("-i", str(head_nodes), playbook=playbook)
+    assert run.outcomes == {"good": "healthy", "type": "failed", "value": "failed", "hn": "failed"}, run.output
+    assert fleet.calls("type") == fleet.calls("value") == []
+    assert "fog_multicast_stale_after" in run.report["hosts"]["type"]["steps"][0]["detail"]
+    assert "fog_multicast_method" in run.report["hosts"]["value"]["steps"][0]["detail"]
+    assert "wds_multicast_deployments must be one of" in run.report["hosts"]["hn"]["steps"][0]["detail"]
+    assert (run.code, run.recap) == (2, recap(healthy=1, failed=3))
+
+
 def test_check_mode_plans_and_changes_nothing(fleet: Fleet) -> None:
     fleet.add("good", healthy())
     fleet.add("stale", stale())
@@ -577,11 +593,13 @@ def test_the_recap_is_last_when_the_report_cannot_be_written(fleet: Fleet, folde
 
 
 def test_the_report_comes_when_every_host_breaks_off(fleet: Fleet) -> None:
-    """A variable that cannot be templated stands for whatever nobody thought of."""
-    fleet.add("late", stale(), fog_multicast_probe="{{ nowhere }}")
-    fleet.add("middle", healthy(), fog_multicast_interface="{{ nowhere }}")
+    """A variable that cannot be templated once the run has come so far stands for whatever nobody thought of."""
+    fleet.add("late", stale(), fog_multicast_probe="{{ nowhere if fog_multicast_verified is defined else false }}")
+    fleet.add(
+        "middle", healthy(), fog_multicast_interface="{{ nowhere if fog_multicast_result is defined else 'auto' }}"
+    )
     bare = dict(healthy(), missing_libraries=["PyMySQL"])
-    fleet.add("early", bare, fog_multicast_manage_packages="{{ nowhere }}")
+    fleet.add("early", bare, fog_multicast_manage_packages="{{ nowhere if fog_multicast_result is defined else true }}")
     run = fleet.run()
     assert (run.code, run.recap) == (2, recap(failed=3))
     assert fleet.calls("late") == [INFO, RESET, INFO]
@@ -593,7 +611,8 @@ def test_the_report_comes_when_every_host_breaks_off(fleet: Fleet) -> None:
 
 
 def test_nothing_is_repaired_when_the_guard_cannot_work(fleet: Fleet) -> None:
-    fleet.add("fog1", stale(), fog_multicast_max_broken_percent="{{ nowhere }}")
+    wrong = "{{ nowhere if fog_multicast_result is defined else 50 }}"  # not yet when the variables are checked
+    fleet.add("fog1", stale(), fog_multicast_max_broken_percent=wrong)
     run = fleet.run()
     assert (run.code, run.recap) == (2, recap(needs_person=1))
     assert fleet.calls("fog1") == [INFO]
