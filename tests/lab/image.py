@@ -27,6 +27,8 @@ PACKAGES = (
     "systemd-sysv",
     "udpcast",
 )
+# Where the clients are: the firewalls that people have.
+_FIREWALLS = {"bookworm": ("firewalld", "iptables", "ufw")}
 
 _WITHOUT = (
     "/usr/share/bug/*",
@@ -39,7 +41,8 @@ _WITHOUT = (
     # Offline tools of MariaDB, 5 MB each, that no host of the lab uses.
     "/usr/bin/aria_*",
 )
-# Housekeeping that would only take processor time away from the hosts, and consoles nobody sits at.
+# Housekeeping that would only take processor time away from the hosts, consoles nobody sits at, and firewalls: a test
+# starts its own.
 _MASKED = (
     "apt-daily-upgrade.timer",
     "apt-daily.timer",
@@ -47,10 +50,12 @@ _MASKED = (
     "dpkg-db-backup.timer",
     "e2scrub_all.timer",
     "e2scrub_reap.service",
+    "firewalld.service",
     "fstrim.timer",
     "getty.target",
     "logrotate.timer",
     "systemd-networkd-wait-online.service",
+    "ufw.service",
 )
 _SOURCE = Path(__file__).read_bytes()
 _FILES = {
@@ -100,7 +105,10 @@ def build(root: Path, suite: str, step: Step) -> None:
     excluded = [f"--dpkgopt=path-exclude={pattern}" for pattern in _WITHOUT]
     argv = [
         *("mmdebstrap", "--mode=root", "--variant=minbase", "--format=directory"),
-        *(f"--include={','.join(PACKAGES)}", f"--essential-hook=sync-in {shlex.quote(str(tree))} /"),
+        *(
+            f"--include={','.join((*PACKAGES, *_FIREWALLS.get(suite, ())))}",
+            f"--essential-hook=sync-in {shlex.quote(str(tree))} /",
+        ),
         *(f"--aptopt={options}", "--dpkgopt=force-unsafe-io", *excluded),
         *(suite, str(root), source.line()),
     ]

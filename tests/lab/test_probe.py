@@ -112,6 +112,18 @@ def rule(host: Host, hook: str, text: str) -> Iterator[None]:
 
 
 @contextmanager
+def commanded(host: Host, before: Sequence[Sequence[str]], after: Sequence[Sequence[str]]) -> Iterator[None]:
+    """Programs of a host, and those that undo them."""
+    try:
+        for words in before:
+            host.run(words)
+        yield
+    finally:
+        for words in after:
+            host.run(words)
+
+
+@contextmanager
 def commands(before: Sequence[Sequence[str]], after: Sequence[Sequence[str]], netns: str) -> Iterator[None]:
     """Commands in a network namespace, and those that undo them."""
     try:
@@ -213,6 +225,37 @@ def test_a_firewall_of_the_sender_is_told(lab: Lab, hosts: Hosts) -> None:
         found = probe(lab, hosts, SHORT)
     assert found.of("net.firewall.sender") == ["sender fog1"]
     assert "net.firewall.receiver" not in found.ids()
+
+
+def test_the_firewalls_people_have_are_told(lab: Lab, hosts: Hosts) -> None:
+    """Of what drops the stream here, each was set up by its own program: iptables, firewalld and ufw."""
+    drop = ["INPUT", "-p", "udp", "--dport", RANGE.replace("-", ":"), "-j", "DROP"]
+    with (
+        commanded(hosts.fog, [["iptables", "-A", *drop]], [["iptables", "-D", *drop]]),
+        commanded(
+            hosts.one,
+            [
+                ["systemd-run", "--unit=lab-firewalld", "firewalld", "--nofork"],
+                ["sh", "-c", "for i in $(seq 300); do firewall-cmd --state && exit 0; sleep 0.2; done; exit 1"],
+            ],
+            [["systemctl", "stop", "lab-firewalld"]],
+        ),
+        commanded(
+            hosts.two, [["ufw", "allow", "22/tcp"], ["ufw", "--force", "enable"]], [["ufw", "--force", "disable"]]
+        ),
+    ):
+        found = probe(lab, hosts, SHORT)
+    assert found.of("net.firewall.sender") == ["sender fog1"]
+    assert found.of("net.firewall.receiver") == ["receiver client1", "receiver client2"]
+    told = [
+        " ".join(one["evidence"])
+        for each in found.received
+        for one in each["findings"]
+        if one["id"] == "net.firewall.receiver"
+    ]
+    assert ["firewalld" in text for text in told] == [True, False], told
+    assert ["ufw" in text for text in told] == [False, True], told
+    assert not found.judged["complete"]
 
 
 def test_loss_is_told_with_its_rate_and_fragments_too(lab: Lab, hosts: Hosts) -> None:
