@@ -7,7 +7,6 @@
 import json
 import os
 import re
-import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
@@ -17,7 +16,7 @@ from ansible.errors import AnsibleError
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.utils.display import Display
 from ansible_collections.imaging.multicast.plugins.module_utils import _report
-from ansible_collections.imaging.multicast.plugins.plugin_utils import _history, _html, _junit, _prometheus
+from ansible_collections.imaging.multicast.plugins.plugin_utils import _files, _history, _html, _junit, _prometheus
 
 REPORT = "report.json"
 
@@ -69,18 +68,8 @@ def write_report(hosts: tuple[_report.Host, ...], folder: str, check_mode: bool)
 
 
 def _write(path: str, text: str) -> None:
-    handle, draft = tempfile.mkstemp(prefix=f".{os.path.basename(path)}.", dir=os.path.dirname(path))
-    try:
-        # What a foreign machine said may hold half of a character; "?" stands in its place.
-        with os.fdopen(handle, "w", encoding="utf-8", errors="replace") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-            os.fchmod(file.fileno(), 0o644)
-        os.replace(draft, path)
-    except BaseException:
-        os.unlink(draft)
-        raise
+    # What a foreign machine said may hold half of a character; "?" stands in its place.
+    _files.replace(path, text.encode("utf-8", "replace"))
 
 
 def stats(hosts: tuple[_report.Host, ...]) -> dict[str, Any]:

@@ -10,12 +10,12 @@ Only names of hosts, their outcomes and ids of findings are kept: no text from a
 import fcntl
 import json
 import os
-import tempfile
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 from typing import IO, Any, NamedTuple
 
 from ansible_collections.imaging.multicast.plugins.module_utils import _report
+from ansible_collections.imaging.multicast.plugins.plugin_utils import _files
 
 #: The oldest runs are dropped when there are more lines or bytes than this; half of it is kept then.
 MAX_RUNS = 2000
@@ -101,17 +101,7 @@ def _shorten(path: str, runs: list[bytes]) -> None:
         if kept and (len(kept) >= MAX_RUNS // 2 or size > MAX_BYTES // 2):
             break
         kept.append(line)
-    handle, draft = tempfile.mkstemp(prefix=".history.", dir=os.path.dirname(path) or ".")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.writelines(reversed(kept))
-            file.flush()
-            os.fsync(file.fileno())
-            os.fchmod(file.fileno(), 0o644)
-        os.replace(draft, path)
-    except BaseException:
-        os.unlink(draft)
-        raise
+    _files.replace(path, b"".join(reversed(kept)))
 
 
 def read(path: str) -> list[dict[str, Any]]:
