@@ -203,7 +203,7 @@ deployments:
     time: {description: "When its log was written last, in ISO 8601 and UTC.", type: str}
     file: {description: The log., type: str}
     image: {description: The image., type: str}
-    namespace: {description: "What CcpImg was told, V() for a blank one, null when it was not called.", type: str}
+    namespace: {description: "What CcpImg was told, empty for a blank one, null when it was not called.", type: str}
     usage: {description: Whether CcpImg answered with its usage text., type: bool}
     fallback: {description: Whether robocopy copied the image instead., type: bool}
     exit_code: {description: "Exit code of a failed multicast, or null.", type: int}
