@@ -1,0 +1,224 @@
+# Copyright: (c) imaging.multicast contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Follows a log that is rotated, deleted or cut: each complete line once, also over a restart of the follower.
+
+FOG deletes multicast.log when its daemon starts and when the log has grown too large (facts/fog.md section 2);
+logrotate renames it, or copies and cuts it. Where the follower stands is a :class:`Place`, plain enough to be kept.
+"""
+
+import hashlib
+import os
+import re
+import stat
+from pathlib import Path
+from typing import Any, NamedTuple
+
+# Relative: ansible-rulebook has no loader of collections (extensions/eda/plugins/event_source).
+from ..module_utils._fog import log
+
+#: Bytes read at once. A longer line is handed over in pieces of this size, so memory has a bound.
+CHUNK = 64 * 1024
+#: Bytes before the place by which a file is known again: its inode may belong to another file by then.
+TAIL = 256
+_ZONE = 4096
+# What logrotate calls the files it puts aside, before it compresses them. Not FOG's multicast.log.udpcast.N.
+_ROTATED = re.compile(r"\.[0-9]+|-[0-9]{8}(?:-?[0-9]+)?")
+
+
+class Place(NamedTuple):
+    """Up to where a file was read: ``tail`` is the SHA-256 of the bytes before ``offset``, at most :data:`TAIL`."""
+
+    device: int
+    inode: int
+    offset: int
+    tail: str
+
+    @classmethod
+    def of(cls, data: Any) -> "Place":
+        """The place that was kept as JSON. Raises ValueError where it is none."""
+        if isinstance(data, list) and [type(part) for part in data] == [int, int, int, str] and data[2] >= 0:
+            return cls(*data)
+        raise ValueError(f"{data!r} is no place in a log")
+
+
+#: No file was there yet; the first one is read from its beginning.
+NOWHERE = Place(0, 0, 0, "")
+
+
+class Line(NamedTuple):
+    """A line without its end. ``key`` stays the same wherever the file is renamed to."""
+
+    text: str
+    offset: int
+    before: bytes
+
+    @property
+    def key(self) -> str:
+        """What tells this line from every other one of the same log: its bytes, its place, and what stands before."""
+        return _digest(b"%d\0%s\0%s" % (self.offset, self.before, self.text.encode("utf-8", "surrogateescape")))
+
+
+class Follower:
+    """Reads ``path`` from ``place`` on; without a place from the end of the file that is there now.
+
+    What was appended to a file that was then cut or deleted while nobody had it open is gone, for this reader too.
+    """
+
+    def __init__(self, path: str, place: Place | None = None) -> None:
+        self.path = path
+        self._descriptor = -1
+        self._offset = 0
+        self._tail = b""
+        self._buffer = b""
+        self._left = False  # whether the last poll saw that the path leads elsewhere now
+        if place is None:
+            self._open(path)
+            if self._descriptor >= 0:
+                self._to_end()
+        elif place != NOWHERE:
+            self._find(place)
+
+    def close(self) -> None:
+        """Let go of the file; the place is lost with it."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+        self._descriptor = -1
+        self._offset, self._tail, self._buffer, self._left = 0, b"", b"", False
+
+    @property
+    def place(self) -> Place:
+        """The place behind the last line that was handed over."""
+        if self._descriptor < 0:
+            return NOWHERE
+        found = os.fstat(self._descriptor)
+        return Place(found.st_dev, found.st_ino, self._offset, _digest(self._tail))
+
+    def line(self) -> Line | None:
+        """The next complete line; None when there is none now. Raises OSError when the log cannot be read."""
+        while True:
+            if self._descriptor < 0:
+                self._open(self.path)
+                if self._descriptor < 0:
+                    return None
+            end = self._buffer.find(b"\n")
+            if end < 0 and len(self._buffer) < CHUNK and self._fill():
+                continue
+            if end >= 0 or len(self._buffer) >= CHUNK:
+                return self._take(end + 1 or CHUNK)
+            if not self._moved():
+                self._left = False
+                return None
+            # Whoever opened the file before it was moved away may still write: it gets until the next poll.
+            if not self._left:
+                self._left = True
+                return None
+            following = self._following()
+            if not following:
+                return None
+            last = self._take(len(self._buffer)) if self._buffer else None
+            self.close()
+            self._open(following)
+            if last:
+                return last
+
+    def zone(self) -> float | None:
+        """FOG's time zone against UTC in seconds, by the log's last stamp and the file's time; None unknown."""
+        if self._descriptor < 0:
+            return None
+        found = os.fstat(self._descriptor)
+        data = os.pread(self._descriptor, _ZONE, max(0, found.st_size - _ZONE))
+        return log.zone_offset(log.parse_lines(data.decode("utf-8", "replace")), found.st_mtime)
+
+    def _take(self, size: int) -> Line:
+        data, self._buffer = self._buffer[:size], self._buffer[size:]
+        line = Line(data.decode("utf-8", "surrogateescape").rstrip("\r\n"), self._offset, self._tail)
+        self._tail = (self._tail + data)[-TAIL:]
+        self._offset += size
+        return line
+
+    def _fill(self) -> bool:
+        """Read on; whether that brought anything. A file that has other bytes before the place begins anew."""
+        known = len(self._buffer)
+        data = os.pread(self._descriptor, len(self._tail) + CHUNK, self._offset - len(self._tail))
+        if data[: len(self._tail)] != self._tail:
+            self._offset, self._tail, known = 0, b"", 0
+            data = os.pread(self._descriptor, CHUNK, 0)
+        self._buffer = data[len(self._tail) :]
+        return len(self._buffer) > known
+
+    def _moved(self) -> bool:
+        mine = os.fstat(self._descriptor)
+        try:
+            found = os.stat(self.path)
+        except (FileNotFoundError, NotADirectoryError):
+            return True
+        return (found.st_dev, found.st_ino) != (mine.st_dev, mine.st_ino)
+
+    def _following(self) -> str:
+        """The file that came after the open one: one that was rotated in the meantime, or the path's; "" none yet."""
+        written = os.fstat(self._descriptor).st_mtime_ns
+        rotated = sorted((found.st_mtime_ns, path) for path, found in self._rotated())
+        newer = [path for when, path in rotated if when > written]
+        return newer[0] if newer else self.path if os.path.exists(self.path) else ""
+
+    def _find(self, place: Place) -> None:
+        """Open the file of a place: the one with its inode, or else one with its bytes (a copy, or after a reboot).
+
+        A file with the inode and other bytes was cut, or came when the inode was free again: nothing of it was read.
+        Where there is neither, the file of the path is read from its beginning.
+        """
+        known = []
+        for path in (self.path, *(path for path, _found in self._rotated())):
+            self._open(path)
+            if self._descriptor < 0:
+                continue
+            found = os.fstat(self._descriptor)
+            before = os.pread(self._descriptor, min(place.offset, TAIL), max(0, place.offset - TAIL))
+            same = (found.st_dev, found.st_ino) == place[:2]
+            read = place.offset > 0 and _digest(before) == place.tail
+            self.close()
+            if same or read:
+                known.append((same and read, read, path, before if read else b""))
+        if known:
+            _both, read, path, before = max(known)
+            self._open(path)
+            self._offset, self._tail = place.offset if read else 0, before
+
+    def _rotated(self) -> list[tuple[str, os.stat_result]]:
+        path = Path(self.path)
+        found = []
+        try:
+            with os.scandir(path.parent) as entries:
+                for entry in entries:
+                    name = entry.name
+                    if name.startswith(path.name) and _ROTATED.fullmatch(name[len(path.name) :]):
+                        found.append((entry.path, entry.stat()))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        return found
+
+    def _open(self, path: str) -> None:
+        """Open a file at its beginning; nothing is open afterwards where there is none."""
+        try:
+            # A log path may hold anything; opening a named pipe would wait for a writer for ever.
+            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise OSError(f"{path} is no regular file")
+        self._descriptor = descriptor
+
+    def _to_end(self) -> None:
+        """Stand behind the last complete line."""
+        size = os.fstat(self._descriptor).st_size
+        start = max(0, size - CHUNK)
+        end = os.pread(self._descriptor, size - start, start).rfind(b"\n") + 1
+        self._offset = start + end if end or not start else size
+        self._tail = os.pread(self._descriptor, min(self._offset, TAIL), max(0, self._offset - TAIL))
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

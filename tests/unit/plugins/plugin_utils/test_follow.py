@@ -1,0 +1,259 @@
+# Copyright: (c) imaging.multicast contributors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Every complete line once: whatever is done to the log, and whenever its reader is started anew."""
+
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from unittest import mock
+
+import pytest
+from ansible_collections.imaging.multicast.plugins.plugin_utils import _follow
+from hypothesis import given
+from hypothesis import strategies as st
+
+SMALL = mock.patch.multiple(_follow, CHUNK=64, TAIL=16)
+KEPT = 4
+
+
+def drained(follower):
+    return [line.text for line in iter(follower.line, None)]
+
+
+def again(follower):
+    """Another process goes on from what this one kept."""
+    kept = json.loads(json.dumps(follower.place))
+    follower.close()
+    return _follow.Follower(follower.path, _follow.Place.of(kept))
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "multicast.log"
+
+
+def append(path, text):
+    with path.open("a") as file:
+        file.write(text)
+
+
+def test_begins_at_the_end_of_what_is_there_and_at_the_beginning_of_what_comes(path, tmp_path):
+    append(path, "old\nbegun ")
+    follower = _follow.Follower(str(path))
+    assert drained(follower) == []
+    append(path, "ended\n")
+    assert drained(follower) == ["begun ended"]
+    later = _follow.Follower(str(tmp_path / "later.log"))
+    assert drained(later) == []
+    assert later.place == _follow.NOWHERE
+    append(tmp_path / "later.log", "first\n")
+    assert drained(again(later)) == ["first"]
+
+
+def test_what_is_written_to_a_rotated_file_by_one_who_has_it_open_is_read_first(path):
+    append(path, "one\n")
+    follower = _follow.Follower(str(path), _follow.NOWHERE)
+    assert drained(follower) == ["one"]
+    with path.open("a") as late:
+        path.rename(path.with_name("multicast.log.1"))
+        append(path, "three\n")
+        assert drained(follower) == []
+        late.write("two\n")
+    assert drained(follower) == ["two", "three"]
+
+
+def test_deleted_and_made_anew_with_the_same_inode(path):
+    """As FOG's daemon does when it starts."""
+    append(path, "one\ntwo\n")
+    follower = _follow.Follower(str(path), _follow.NOWHERE)
+    assert drained(follower) == ["one", "two"]
+    # The same inode on purpose, which the file system gives only by chance.
+    follower = again(follower)
+    path.write_text("three\nfour\nfive\n")
+    assert drained(follower) == ["three", "four", "five"]
+
+
+def test_cut_while_it_is_read(path):
+    append(path, "one\ntwo\n")
+    follower = _follow.Follower(str(path), _follow.NOWHERE)
+    assert drained(follower) == ["one", "two"]
+    path.write_text("1\n")
+    assert drained(follower) == ["1"]
+    path.write_text("")
+    assert drained(follower) == []
+    path.write_text("2\n")
+    assert drained(follower) == ["2"]
+
+
+def test_rotated_twice_while_nobody_read(path):
+    append(path, "one\n")
+    follower = _follow.Follower(str(path), _follow.NOWHERE)
+    assert drained(follower) == ["one"]
+    place = follower.place
+    follower.close()
+    append(path, "two\n")
+    os.utime(path, (1, 1))
+    path.rename(path.with_name("multicast.log-20261122"))
+    append(path, "three\n")
+    os.utime(path, (2, 2))
+    path.rename(path.with_name("multicast.log.1"))
+    append(path, "four\n")
+    append(path.with_name("multicast.log.udpcast.1"), "udp-sender\n")
+    follower = _follow.Follower(str(path), place)
+    assert [line for _poll in range(6) for line in drained(follower)] == ["two", "three", "four"]
+
+
+def test_a_line_without_end_takes_bounded_memory(path):
+    path.write_bytes(b"x" * (3 * _follow.CHUNK) + b"\nnext\n")
+    follower = _follow.Follower(str(path), _follow.NOWHERE)
+    assert [len(text) for text in drained(follower)] == [_follow.CHUNK] * 3 + [0, 4]
+
+
+def test_bytes_that_are_no_text(path):
+    path.write_bytes(b"\xff\xfe\n\0\n")
+    (first, second) = iter(_follow.Follower(str(path), _follow.NOWHERE).line, None)
+    assert first.key != second.key
+
+
+def test_keys_outlive_a_rename_and_differ_between_equal_lines(path):
+    append(path, "same\n" * 3)
+    first = [line.key for line in iter(_follow.Follower(str(path), _follow.NOWHERE).line, None)]
+    path.rename(path.with_name("other"))
+    second = [line.key for line in iter(_follow.Follower(str(path.with_name("other")), _follow.NOWHERE).line, None)]
+    assert first == second
+    assert len(set(first)) == 3
+
+
+def test_what_is_no_log_is_refused(path):
+    os.mkfifo(path)
+    with pytest.raises(OSError, match="no regular file"):
+        _follow.Follower(str(path))
+
+
+@pytest.mark.parametrize("data", [None, [], [1, 2, 3], [1, 2, -3, ""], ["a", 2, 3, ""], [1, 2, 3, 4], {}, "1,2"])
+def test_a_place_that_is_none(data):
+    with pytest.raises(ValueError, match="no place"):
+        _follow.Place.of(data)
+
+
+class World:
+    """A log with its writer and its reader, and which of its lines no reader could find any more."""
+
+    def __init__(self, folder):
+        self.path = folder / "multicast.log"
+        self.files = {}  # inode -> the numbers of its lines
+        self.number = 0
+        self.begun = False
+        self.clock = 0
+        self.lost = set()
+        self.seen = []
+        self.follower = _follow.Follower(str(self.path), _follow.NOWHERE)
+
+    def rotated(self, number):
+        return self.path.with_name(f"multicast.log.{number}")
+
+    def tick(self, path):
+        """The kernel's clock is too coarse for what goes on here."""
+        self.clock += 1
+        os.utime(path, ns=(self.clock, self.clock))
+
+    def write(self, whole, part):
+        """Append whole lines, the first of which may have been begun before, and begin another one with ``part``."""
+        text, numbers = "", []
+        for place in range(whole + part):
+            if not self.begun:
+                self.number += 1
+                numbers.append(self.number)
+                text += f"{self.number:06}:"
+            self.begun = place == whole
+            text += "" if self.begun else " is told\n"
+        append(self.path, text)
+        self.files.setdefault(self.path.stat().st_ino, []).extend(numbers)
+        self.tick(self.path)
+
+    def unread(self, inode):
+        return set(self.files.get(inode, ())) - set(self.seen)
+
+    def gone(self, path):
+        """Before a file is deleted: who has it open can read it to its end."""
+        inode = path.stat().st_ino
+        if self.follower.place.inode != inode:
+            self.lost |= self.unread(inode)
+            self.files.pop(inode, None)
+
+    def delete(self):
+        if self.path.exists():
+            self.gone(self.path)
+            self.path.unlink()
+            self.begun = False
+
+    def shift(self):
+        if self.rotated(KEPT).exists():
+            self.gone(self.rotated(KEPT))
+        for number in range(KEPT, 1, -1):
+            if self.rotated(number - 1).exists():
+                self.rotated(number - 1).replace(self.rotated(number))
+
+    def rotate(self):
+        if not self.path.exists():
+            return
+        if self.follower.place == _follow.NOWHERE:
+            # It has seen no file yet, so it cannot know that there was this one.
+            self.lost |= self.unread(self.path.stat().st_ino)
+        self.shift()
+        self.path.rename(self.rotated(1))
+        self.begun = False
+
+    def cut(self, copied):
+        if not self.path.exists():
+            return
+        self.lost |= self.unread(self.path.stat().st_ino)
+        if copied:
+            self.shift()
+            shutil.copy(self.path, self.rotated(1))
+            self.tick(self.rotated(1))
+        os.truncate(self.path, 0)
+        self.files[self.path.stat().st_ino] = []
+        self.tick(self.path)
+        self.begun = False
+
+    def poll(self):
+        for text in drained(self.follower):
+            assert text[6] == ":"
+            self.seen.append(int(text[:6]))
+
+    def restart(self):
+        held = self.follower.place
+        there = [path for path in self.path.parent.iterdir() if path.stat().st_ino == held.inode]
+        if held != _follow.NOWHERE and not there:
+            # What it read is gone, so it cannot tell which of the rotated files came after that.
+            self.lost |= self.unread(held.inode)
+            for number in range(1, KEPT + 1):
+                if self.rotated(number).exists():
+                    self.lost |= self.unread(self.rotated(number).stat().st_ino)
+        self.follower = again(self.follower)
+
+
+WHAT = st.one_of(
+    st.tuples(st.just("write"), st.integers(0, 6), st.booleans()),
+    st.sampled_from([("poll",), ("restart",), ("rotate",), ("delete",), ("cut", False), ("cut", True)]),
+)
+
+
+@SMALL
+@given(st.lists(WHAT, max_size=40))
+def test_every_line_once_and_in_order(steps):
+    with tempfile.TemporaryDirectory() as folder:
+        world = World(Path(folder))
+        for name, *arguments in steps:
+            getattr(world, name)(*arguments)
+        world.write(1, False)
+        for _poll in range(2 * KEPT + 2):
+            world.poll()
+        world.follower.close()
+    assert world.seen == sorted(set(world.seen))
+    assert set(range(1, world.number + 1)) - set(world.seen) <= world.lost
