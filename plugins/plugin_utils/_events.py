@@ -61,6 +61,9 @@ _OF_DAEMON = (
     "database_waiting",
 )
 IDS = frozenset((SILENT, *(entry[0] for entry in TROUBLE.values())))
+# What a daemon that looks for sessions has no more of; it writes no line of these beside one of those (recorded logs).
+_WORKS = log.LIFE | {"idle"}
+_ENDED = ("not_master", "interface_waiting", "no_sender_binary", "disabled", "database_waiting")
 _OVER = frozenset(("completed", "now_completed", "killed", "cancelled", "now_cancelled"))
 #: Seconds of the log's own time after which trouble that is not repeated is over, and intervals of the daemon.
 _CALM = 60.0
@@ -160,6 +163,9 @@ class Diary:
             return None
         if line.kind == "interval":
             self._interval = min(float(line.detail), _HOUR)
+        if line.kind in _WORKS:
+            for kind in _ENDED:
+                self._told.pop(_key(TROUBLE[kind][0], _DAEMON), None)
         found = self._found(line)
         if found is None or found.id in self._wishes.ignore:
             return None

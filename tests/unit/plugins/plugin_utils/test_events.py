@@ -108,12 +108,25 @@ def test_what_lasts_is_told_once_and_again_after_repeat_after():
     assert told == [0, 3600, 7200]
 
 
-def test_what_went_away_and_came_back_is_told_again():
+@pytest.mark.parametrize("text", [IDLE, SESSION + "has started"])
+def test_what_went_away_and_came_back_is_told_again(text):
     log = Log()
     assert log.write(0, MASTER)
-    assert not log.write(30, IDLE)
-    assert not log.write(60, MASTER)
-    assert log.write(130, MASTER)
+    assert not log.write(10, MASTER)
+    log.write(20, text)
+    assert log.write(30, MASTER)
+
+
+def test_what_is_not_repeated_is_over_after_a_while():
+    """A missing image: beside it the daemon says that there is nothing to do."""
+    missing = " | Unable to find image path"
+    log = Log()
+    assert log.write(0, missing)
+    for seconds in range(10, 100, 10):
+        assert not log.write(seconds, missing)
+        assert not log.write(seconds, IDLE)
+    assert not log.write(150, missing)
+    assert log.write(211, missing)
 
 
 def test_the_daemons_interval_is_allowed_for():

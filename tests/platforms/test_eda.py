@@ -1,0 +1,319 @@
+"""Events: the event source under ansible-rulebook, a rulebook that repairs lab hosts by itself, and the timer."""
+
+import asyncio
+import inspect
+import json
+import os
+import runpy
+import signal
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.lab.borrow import borrowed
+from tests.lab.conftest import Boot
+from tests.lab.fog import layout, processes
+from tests.lab.fog.database import Sql
+from tests.lab.fog.faults import FAULTS, GONE_ADDRESS
+from tests.lab.fog.service import log_shows
+from tests.lab.host import Host
+from tests.lab.lab import Lab
+from tests.project.tree import BIN, ROOT, environment, run
+from tests.project.venvs import platform
+
+PLUGIN = ROOT / "extensions" / "eda" / "plugins" / "event_source" / "fog_multicast_log.py"
+RULEBOOK = ROOT / "extensions" / "eda" / "rulebooks" / "fog_multicast.yml"
+UNITS = ROOT / "extensions" / "systemd"
+MASTER = "[11-22-26 8:00:00 am]  | This is not the master node\n"
+WAITING = "[11-22-26 8:00:00 am] Interface not ready, waiting for it to come up: 10.0.0.1\n"
+#: For whatever a slow machine takes long for.
+PATIENCE = 300.0
+
+
+@pytest.fixture(scope="module")
+def plugin() -> dict[str, Any]:
+    """The plugin as ansible-rulebook loads it."""
+    return runpy.run_path(str(PLUGIN))
+
+
+@pytest.fixture(scope="module")
+def installed(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A collections path with the collection as its users install it."""
+    folder = tmp_path_factory.mktemp("eda") / "collections"
+    # Without the checkout's ansible.cfg, which knows the collection already.
+    env = environment(ANSIBLE_HOME=str(folder.parent / "home"), ANSIBLE_COLLECTIONS_PATH=str(folder))
+    words = ("collection", "install", archive, "--offline", "-p", folder)
+    run(BIN / "ansible-galaxy", *words, cwd=folder.parent, env=env)
+    return folder
+
+
+# --- the plugin by itself -------------------------------------------------------------------------------------------
+
+
+class Slow:
+    """A rule engine that takes one event, and the next one only when it is told to."""
+
+    def __init__(self) -> None:
+        self.queue: asyncio.Queue[Any] = asyncio.Queue(1)
+
+    async def take(self) -> Any:
+        return await asyncio.wait_for(self.queue.get(), PATIENCE)
+
+
+def kept(state: Path) -> Any:
+    (entry,) = json.loads(state.read_text())["logs"].values()
+    return entry["place"][2]
+
+
+async def until(what: Any) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not what():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.01)
+
+
+def arguments(folder: Path, **more: Any) -> dict[str, Any]:
+    return {
+        "path": str(folder / "multicast.log"),
+        "host": "fog1",
+        "state": str(folder / "private" / "state.json"),
+        "poll": 0.1,
+        **more,
+    }
+
+
+def test_the_next_event_waits_until_there_is_room(plugin: dict[str, Any], tmp_path: Path) -> None:
+    """And no line is read for it before; what the queue did not take is not kept as told."""
+    log, state = tmp_path / "multicast.log", tmp_path / "private" / "state.json"
+    log.touch()
+
+    async def scene() -> None:
+        slow = Slow()
+        task = asyncio.create_task(plugin["main"](slow.queue, arguments(tmp_path)))
+        await until(state.exists)
+        lines = [f"[11-22-26 8:00:00 am]  | Task ID: {n} Name: x failed to start\n" for n in range(1, 6)]
+        log.write_text("".join(lines))
+        await until(slow.queue.full)
+        await asyncio.sleep(0.5)
+        # One in the queue, which is kept; one that waits for room and is not; three still in the log.
+        assert kept(state) == len(lines[0])
+        assert (await slow.take())["subject"] == "session 1"
+        await until(lambda: kept(state) == len(lines[0] + lines[1]))
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert (await slow.take())["subject"] == "session 2"
+        # Another one goes on where this one was stopped, with the event that had found no room.
+        task = asyncio.create_task(plugin["main"](slow.queue, arguments(tmp_path)))
+        assert [(await slow.take())["subject"] for _event in range(3)] == ["session 3", "session 4", "session 5"]
+        task.cancel()
+
+    asyncio.run(scene())
+
+
+def test_with_feedback_an_event_is_kept_when_the_rule_engine_has_it(plugin: dict[str, Any], tmp_path: Path) -> None:
+    log, state = tmp_path / "multicast.log", tmp_path / "private" / "state.json"
+    log.touch()
+
+    async def scene() -> None:
+        queue: asyncio.Queue[Any] = asyncio.Queue()
+        feedback: asyncio.Queue[Any] = asyncio.Queue(1)
+        args = arguments(tmp_path, feedback=True, eda_feedback_queue=feedback)
+        task = asyncio.create_task(plugin["main"](queue, args))
+        await until(state.exists)
+        log.write_text(MASTER + WAITING)
+        event = await asyncio.wait_for(queue.get(), PATIENCE)
+        await asyncio.sleep(0.5)
+        assert (kept(state), queue.qsize()) == (0, 0)
+        await feedback.put({"meta": {"uuid": "another"}})
+        await feedback.put(event)
+        assert (await asyncio.wait_for(queue.get(), PATIENCE))["id"] == "fog.node.address_not_local"
+        assert kept(state) == len(MASTER)
+        task.cancel()
+
+    asyncio.run(scene())
+
+
+def test_errors_name_the_plugin_and_the_argument(plugin: dict[str, Any], tmp_path: Path) -> None:
+    for args, told in (
+        ({"cool_down": "soon"}, "fog_multicast_log: cool_down is 'soon'"),
+        ({"state": str(ROOT / "galaxy.yml" / "state")}, "fog_multicast_log: .*Not a directory|File exists"),
+        ({"path": str(tmp_path)}, "fog_multicast_log: .*is no regular file"),
+    ):
+        with pytest.raises(ValueError, match=told):
+            asyncio.run(plugin["main"](asyncio.Queue(1), arguments(tmp_path, **args)))
+
+
+def test_documented_arguments_are_those_there_are(plugin: dict[str, Any], tmp_path: Path) -> None:
+    documented = yaml.safe_load(plugin["DOCUMENTATION"])["options"]
+    module = plugin["_watch"]()
+    given = module.options({"host": "fog1"})
+    wishes = given.wishes._asdict()
+    assert set(documented) == {"path", "host", "host_pattern", "state", "poll", *wishes}
+    defaults = {name: option["default"] for name, option in documented.items() if "default" in option}
+    assert defaults == {
+        **{**wishes, "ignore": []},
+        "path": list(given.paths),
+        "state": given.state,
+        "poll": given.poll,
+    }
+    with pytest.raises(ValueError, match="there is no argument typo"):
+        module.options({"typo": 1})
+
+
+def test_examples_are_valid(plugin: dict[str, Any]) -> None:
+    module = plugin["_watch"]()
+    examples = yaml.safe_load(plugin["EXAMPLES"])
+    assert len(examples) == 2
+    for example in examples:
+        module.options(example["imaging.multicast.fog_multicast_log"])
+
+
+def test_the_plugin_can_be_read_by_its_signature(plugin: dict[str, Any]) -> None:
+    assert inspect.iscoroutinefunction(plugin["main"])
+    assert list(inspect.signature(plugin["main"]).parameters) == ["queue", "args"]
+
+
+# --- under ansible-rulebook, in the lab -----------------------------------------------------------------------------
+
+
+class Rulebook:
+    """ansible-rulebook with the collection's rulebook in the lab's network; it reads the hosts' own log files."""
+
+    def __init__(self, lab: Lab, collections: Path, folder: Path, variables: Mapping[str, Any]) -> None:
+        self.output = folder / f"output-{len(list(folder.glob('output-*')))}"
+        self.state = folder / "state" / "events.json"
+        bin_ = platform("eda")
+        home = folder / "home"
+        home.mkdir(exist_ok=True)
+        given = folder / "variables.yml"
+        given.write_text(
+            yaml.safe_dump(
+                {
+                    "multicast_log": [str(lab.folder / "hosts" / "*" / "root" / layout.LOG[1:])],
+                    "multicast_host_pattern": "/hosts/(?P<host>[^/]+)/root/",
+                    "multicast_state": str(self.state),
+                    "multicast_report_dir": str(folder / "report"),
+                    "multicast_playbook": "repair_multicast",
+                    "multicast_silent_after": 3600,
+                    **variables,
+                }
+            )
+        )
+        argv = [str(bin_ / "ansible-rulebook"), "--rulebook", "imaging.multicast.fog_multicast"]
+        argv += ["--inventory", str(lab.inventory), "--vars", str(given), "--verbose"]
+        env = environment(
+            ANSIBLE_COLLECTIONS_PATH=str(collections),
+            ANSIBLE_HOME=str(home / "ansible"),
+            ANSIBLE_NOCOLOR="1",
+            HOME=str(home),
+            PATH=f"{bin_}:{os.environ['PATH']}",
+            TMPDIR=str(home),
+        )
+        with self.output.open("wb") as output:
+            self.process = subprocess.Popen(
+                lab.command(argv),
+                cwd=folder,
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self.says("Waiting for events")
+
+    def text(self) -> str:
+        return self.output.read_text(encoding="utf-8", errors="replace")
+
+    def says(self, text: str, times: int = 1) -> None:
+        """Wait until the output has ``text``."""
+
+        def said() -> bool:
+            assert self.process.poll() is None, self.text()[-6000:]
+            return self.text().count(text) >= times
+
+        try:
+            processes.wait_for(f"{text!r}", said, PATIENCE)
+        except Exception as error:
+            raise AssertionError(f"{error}\n{self.text()[-6000:]}") from error
+
+    def kill(self) -> None:
+        """End it at once, as when the machine loses its power; and with it what it started."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def told(self, host: Host, finding: str, held: bool) -> None:
+        """Wait until this was told of the host, and whether its run was held back."""
+
+        def is_told() -> bool:
+            logs = json.loads(self.state.read_text())["logs"]
+            diary = next(entry["diary"] for path, entry in logs.items() if f"/{host.name}/" in path)
+            return any(key.startswith(finding) and entry[3] is held for key, entry in diary["told"].items())
+
+        try:
+            processes.wait_for(f"{finding} of {host.name}", is_told, PATIENCE)
+        except Exception as error:
+            raise AssertionError(f"{error}\n{self.state.read_text()}\n{self.text()[-6000:]}") from error
+
+
+def member(host: Host, column: str) -> object:
+    query = "SELECT ngmIsMasterNode, ngmHostname FROM nfsGroupMembers WHERE ngmMemberName = 'DefaultMember'"
+    (row,) = Sql(host).rows(query)
+    return row[column]
+
+
+def logins(host: Host) -> int:
+    """How often somebody came to the host over ssh."""
+    return host.run(["journalctl", "--unit=ssh", "--output=cat"]).stdout.count("Accepted publickey")
+
+
+def test_hosts_are_repaired_by_themselves_within_cool_down_and_cap(
+    lab: Lab, boot: Boot, installed: Path, tmp_path: Path
+) -> None:
+    with borrowed(lab, boot, "fog1", "fog2") as (fog1, fog2):
+        rulebook = Rulebook(lab, installed, tmp_path, {"multicast_cool_down": 36000, "multicast_max_per_hour": 1})
+        try:
+            # Repaired, and nobody started a playbook. Nothing is looked at on the host that did not complain.
+            before = logins(fog2)
+            FAULTS["no-master"](lab, fog1)
+            assert member(fog1, "ngmIsMasterNode") == ""
+            log_shows(fog1, "* No new tasks found", last=True, timeout=PATIENCE)
+            assert member(fog1, "ngmIsMasterNode") == "1"
+            assert fog1.run(["systemctl", "is-active", layout.UNIT]).stdout.strip() == "active"
+            assert logins(fog2) == before
+            rulebook.says("fleet 1 | healthy 0 | repaired 1")
+
+            # The cap: one run an hour for both of them. FOG deletes its log when its daemon starts.
+            FAULTS["address-changed"](lab, fog2)
+            rulebook.told(fog2, "fog.node.address_not_local", held=True)
+            # The cool-down: nothing more is done on this host today.
+            FAULTS["no-master"](lab, fog1)
+            rulebook.told(fog1, "fog.node.master_not_local", held=True)
+            assert (member(fog1, "ngmIsMasterNode"), member(fog2, "ngmHostname")) == ("", GONE_ADDRESS)
+            assert logins(fog2) == before
+        finally:
+            rulebook.kill()
+
+        # With the same state and a larger cap: what was held back is done, what was told is not told again, and the
+        # cool-down of the first host still holds.
+        runs = json.loads(rulebook.state.read_text())["runs"]
+        assert [name for _when, name in runs] == ["fog1"]
+        rulebook = Rulebook(lab, installed, tmp_path, {"multicast_cool_down": 36000, "multicast_max_per_hour": 5})
+        try:
+            log_shows(fog2, "* No new tasks found", last=True, timeout=PATIENCE)
+            assert member(fog2, "ngmHostname") == fog2.address
+            assert fog2.run(["systemctl", "is-active", layout.UNIT]).stdout.strip() == "active"
+            rulebook.says("fleet 1 | healthy 0 | repaired 1")
+            assert member(fog1, "ngmIsMasterNode") == ""
+        finally:
+            rulebook.kill()
+        assert [name for _when, name in json.loads(rulebook.state.read_text())["runs"]] == ["fog1", "fog2"]
+        assert "'host': 'fog1'" not in rulebook.text()
+        report = json.loads((tmp_path / "report" / "report.json").read_text())
+        assert list(report["hosts"]) == ["fog2"]
