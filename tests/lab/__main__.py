@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from tests.lab import fleet, headnodes
+from tests.lab import fleet, headnodes, inventory
 from tests.lab.console import Progress, colour
 from tests.lab.fleet import DEFAULT_FLEET, SUITES, Fleet, FleetError
 from tests.lab.host import Host, HostError
@@ -59,6 +59,9 @@ def _parser() -> argparse.ArgumentParser:
     verb = verbs.add_parser("run", help="run a program of this machine inside the lab's network")
     verb.add_argument("command", nargs=argparse.REMAINDER, metavar="-- ...")
     verb.set_defaults(do=_run)
+
+    verb = verbs.add_parser("inventory", help="print an inventory that reaches the hosts without the verb run")
+    verb.set_defaults(do=_inventory)
 
     verb = verbs.add_parser("faults", help="list the faults")
     verb.set_defaults(do=_faults)
@@ -150,6 +153,11 @@ def _run(lab: Lab, options: argparse.Namespace) -> int:
     if not command:
         raise LabError("run: give the command after --, for example: run -- ansible -i INVENTORY all -m ping")
     return _become(lab.command(command))
+
+
+def _inventory(lab: Lab, options: argparse.Namespace) -> int:
+    print(inventory.render(lab.fleet, lab.ssh, executable=lab.write_ssh()), end="")
+    return 0
 
 
 def _known_faults() -> Mapping[str, Callable[[Lab, Host], Any]]:

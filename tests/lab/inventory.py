@@ -3,6 +3,7 @@
 import json
 import shlex
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from tests.lab.fleet import Fleet, Kind
@@ -25,10 +26,12 @@ _WHY_100 = """\
 """
 
 
-def render(fleet: Fleet, ssh: SshFiles, head_nodes: Mapping[str, str] | None = None) -> str:
+def render(
+    fleet: Fleet, ssh: SshFiles, head_nodes: Mapping[str, str] | None = None, executable: Path | None = None
+) -> str:
     """The inventory as YAML text: every host in its group, reached with the lab's key and ssh files.
 
-    ``head_nodes`` are the addresses of the simulated head nodes, by name.
+    ``head_nodes`` are the addresses of the simulated head nodes, by name. ``executable`` is used in the place of ssh.
     """
     # "-F" keeps the machine's own ssh configuration out. ControlPath is repeated because Ansible looks for it there
     # and would otherwise put its own folder into the home directory.
@@ -39,7 +42,9 @@ def render(fleet: Fleet, ssh: SshFiles, head_nodes: Mapping[str, str] | None = N
         "ansible_ssh_common_args": common,
         "ansible_python_interpreter": "/usr/bin/python3",
     }
-    lines = [_HEAD, "all:\n  vars:\n"]
+    if executable is not None:
+        variables["ansible_ssh_executable"] = str(executable)
+    lines = [_HEAD if executable is None else "", "all:\n  vars:\n"]
     # A JSON string is a YAML string too, so no name or path needs quoting rules of its own.
     lines += [f"    {key}: {json.dumps(value)}\n" for key, value in variables.items()]
     lines.append("  children:\n")

@@ -5,6 +5,7 @@ import importlib
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import time
@@ -160,6 +161,13 @@ class Lab:
         if check and done.returncode != 0:
             raise LabError(f"{list(argv)} ended with {done.returncode}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}")
         return done
+
+    def write_ssh(self) -> Path:
+        """Write an ssh for programs outside the lab's network, and return its path. Raises LabError."""
+        path = self.folder / "ssh"
+        path.write_text(f'#!/bin/sh\nexec {shlex.join(self.command(["ssh"]))} "$@"\n', encoding="utf-8")
+        path.chmod(0o700)
+        return path
 
     # Up
 
