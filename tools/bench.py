@@ -19,14 +19,14 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
+from extensions.head_nodes.control import Control
+from extensions.head_nodes.service import own_addresses
 from tests.lab.__main__ import DEFAULT_STATE
 from tests.lab.__main__ import main as lab_command
 from tests.lab.console import Progress
 from tests.lab.fog.database import Sql
 from tests.lab.host import Host
 from tests.lab.lab import Lab
-from tests.lab.windows.control import Control
-from tests.lab.windows.service import own_addresses
 from tests.lab.windows.site import Site
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -180,7 +180,7 @@ def head_nodes(count: int) -> Iterator[HeadNodes]:
         # Basic needs no requests of its own to log in, as NTLM does, and costs the nodes' process the least.
         site = Site(folder, addresses, {"ansible_winrm_transport": "basic"})
         files = [f"--{each}={folder / each}" for each in ("socket", "ready-file")]
-        serve = [sys.executable, "-m", "tests.lab.windows", "serve", f"--nodes={folder / 'nodes.json'}", *files]
+        serve = [sys.executable, "-m", "extensions.head_nodes", "serve", f"--nodes={folder / 'nodes.json'}", *files]
         with (folder / "log").open("wb") as log:
             process = subprocess.Popen(serve, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from extensions.head_nodes.control import ControlError
 from tests.lab import fleet, headnodes, inventory
 from tests.lab.console import Progress, colour
 from tests.lab.fleet import DEFAULT_FLEET, SUITES, Fleet, FleetError
@@ -16,7 +17,6 @@ from tests.lab.host import Host, HostError
 from tests.lab.image import ImageError
 from tests.lab.lab import Lab, LabError
 from tests.lab.requirements import MissingRequirements, require
-from tests.lab.windows.control import ControlError
 
 DEFAULT_STATE = Path(__file__).resolve().parents[2] / ".lab"
 _EXPECTED = (ControlError, FleetError, HostError, ImageError, LabError, MissingRequirements)

@@ -1,6 +1,5 @@
 """What the lab says while it works: a line per step, a sign of life every few seconds, colours only on a terminal."""
 
-import os
 import sys
 import threading
 import time
@@ -8,15 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
+from extensions.head_nodes.console import colour
+
+__all__ = ["Progress", "Step", "colour"]
+
 _SILENCE = 2.5
-_COLOURS = {"green": "32", "red": "31", "yellow": "33", "dim": "2", "bold": "1"}
-
-
-def colour(text: str, name: str, stream: TextIO) -> str:
-    """``text`` in a colour when ``stream`` is a terminal and NO_COLOR is not set, else unchanged."""
-    if not stream.isatty() or os.environ.get("NO_COLOR"):
-        return text
-    return f"\033[{_COLOURS[name]}m{text}\033[0m"
 
 
 class Step:

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from extensions.head_nodes import nodes
+from extensions.head_nodes.control import FAULTS, Control, ControlError
 from tests.lab.lab import Lab, LabError
-from tests.lab.windows import nodes
-from tests.lab.windows.control import FAULTS, Control, ControlError
 
-#: As ``python -m tests.lab.windows serve`` wants them. The incident's Windows, and a later one in another language.
+#: As ``python -m extensions.head_nodes serve`` wants them. The incident's Windows, and a later one in another language.
 NODES: tuple[Mapping[str, Any], ...] = (
     {
         "name": "hn1",
@@ -62,7 +62,7 @@ def start(lab: Lab) -> None:
         return
     file, log = lab.folder / "head-nodes.json", lab.folder / "head-nodes.log"
     file.write_text(json.dumps(NODES, indent=1), encoding="utf-8")
-    serve = [sys.executable, "-m", "tests.lab.windows", "serve", "--nodes", str(file)]
+    serve = [sys.executable, "-m", "extensions.head_nodes", "serve", "--nodes", str(file)]
     with lab.progress.step(f"starting the simulated head nodes {', '.join(names())}"), log.open("wb") as output:
         process = subprocess.Popen(
             lab.command([*serve, "--socket", str(lab.control / "head-nodes.sock")]),

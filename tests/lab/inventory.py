@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from extensions.head_nodes import inventory as head_node_inventory
 from tests.lab.fleet import Fleet, Kind
 from tests.lab.ssh import SshFiles
-from tests.lab.windows import site
 
 _GROUPS: Mapping[Kind, str] = {
     "fog_server": "fog_servers",
@@ -57,5 +57,5 @@ def render(
         lines += [f"        {spec.name}:\n          ansible_host: {json.dumps(spec.address)}\n" for spec in members]
     if head_nodes:
         # JSON is YAML too.
-        lines.append(f"    {site.GROUP}: {json.dumps(site.group(head_nodes))}\n")
+        lines.append(f"    {head_node_inventory.GROUP}: {json.dumps(head_node_inventory.group(head_nodes))}\n")
     return "".join(lines)

@@ -23,7 +23,7 @@ def test_ruff_format():
 
 def test_mypy():
     plugins = "ansible_collections.imaging.multicast.plugins"
-    run(BIN / "mypy", "-p", plugins, "-p", "tests", "-p", "tools")
+    run(BIN / "mypy", "-p", plugins, "-p", "extensions", "-p", "tests", "-p", "tools")
 
 
 def test_ansible_lint():

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
+from extensions.head_nodes import nodes
+from extensions.head_nodes.machine import Machine
+from extensions.head_nodes.service import Service, own_addresses
+from extensions.head_nodes.tls import Authority
+from extensions.head_nodes.wsman import Node, Settings
 from tests.lab import controller
-from tests.lab.windows import nodes
-from tests.lab.windows.machine import Machine
-from tests.lab.windows.service import Service, own_addresses
 from tests.lab.windows.site import Named, Site
-from tests.lab.windows.tls import Authority
-from tests.lab.windows.wsman import Node, Settings
 
 
 class HeadNodes:

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from extensions.head_nodes import nodes
+from extensions.head_nodes.machine import Execution, Machine
 from tests.lab.controller import finding_ids
 from tests.lab.wds.conftest import Heads
 from tests.lab.wds.together import modules
-from tests.lab.windows import nodes
-from tests.lab.windows.machine import Execution, Machine
 
 INFO = "wds_multicast_info"
 BLANK, FALLBACK = "hpc.deployment.blank_namespace", "hpc.deployment.unicast_fallback"

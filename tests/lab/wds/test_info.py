@@ -5,11 +5,11 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from extensions.head_nodes import nodes
+from extensions.head_nodes.machine import BASELINES, OWN, WINDOWS_NT
 from tests.lab.controller import CHECKOUT, finding_ids
 from tests.lab.wds.conftest import Heads
 from tests.lab.wds.together import PSRP, modules
-from tests.lab.windows import nodes
-from tests.lab.windows.machine import BASELINES, OWN, WINDOWS_NT
 
 INFO = "wds_multicast_info"
 MISSING = {"wds.namespace.missing"}

@@ -5,10 +5,10 @@ from typing import Any
 
 from ansible_collections.imaging.multicast.plugins.module_utils._wds.builds import BUILDS as KNOWN
 
+from extensions.head_nodes.builds import BUILDS
+from extensions.head_nodes.machine import IMAGES
 from tests.lab.wds.conftest import Heads
 from tests.lab.wds.together import modules
-from tests.lab.windows.builds import BUILDS
-from tests.lab.windows.machine import IMAGES
 
 ENGLISH, LANGUAGES = "en", ("de", "fr", "ja")
 FAULTS = ["missing-namespace", "blank-namespace-logs", "service-disabled", "dns-port-clash", "pending-reboot"]

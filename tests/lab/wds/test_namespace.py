@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from extensions.head_nodes import nodes
+from extensions.head_nodes.machine import BASELINES, NAMESPACES, OWN
 from tests.lab.controller import finding_ids
 from tests.lab.wds.conftest import HeadNodes, Heads
 from tests.lab.wds.together import modules
-from tests.lab.windows import nodes
-from tests.lab.windows.machine import BASELINES, NAMESPACES, OWN
 
 NAMESPACE = "wds_multicast_namespace"
 CREATE, REMOVE, SAVE = "namespace.create", "namespace.remove", "baseline.save"

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
+from extensions.head_nodes import nodes
+from extensions.head_nodes.machine import NAMESPACES, PARAMETERS, Execution, Machine
 from tests.lab import controller
 from tests.lab.wds.conftest import Heads
 from tests.lab.wds.together import WAYS, differing, modules
-from tests.lab.windows import nodes
-from tests.lab.windows.machine import NAMESPACES, PARAMETERS, Execution, Machine
 
 INFO, NAMESPACE, SERVER = "wds_multicast_info", "wds_multicast_namespace", "wds_transport_server"
 LOOK = r"Services\WDSServer','/s'"

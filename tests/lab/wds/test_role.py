@@ -4,11 +4,11 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from extensions.head_nodes import nodes
+from extensions.head_nodes.machine import NAMESPACES
+from extensions.head_nodes.registry import Key
 from tests.lab import controller
 from tests.lab.wds.conftest import HeadNodes, Heads
-from tests.lab.windows import nodes
-from tests.lab.windows.machine import NAMESPACES
-from tests.lab.windows.registry import Key
 
 REPAIR, CHECK = "repair-multicast", "check-multicast"
 REPAIRED, PERSON, HEALTHY, WOULD = "repaired", "needs_person", "healthy", "would_repair"

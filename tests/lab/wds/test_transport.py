@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
+from extensions.head_nodes import nodes
+from extensions.head_nodes.builds import BUILDS
+from extensions.head_nodes.machine import BASELINES, NAMESPACES, OWN, Machine
 from tests.lab.controller import finding_ids, start
 from tests.lab.wds.conftest import HeadNodes, Heads
 from tests.lab.wds.together import differing, modules
-from tests.lab.windows import nodes
-from tests.lab.windows.builds import BUILDS
-from tests.lab.windows.machine import BASELINES, NAMESPACES, OWN, Machine
 from tests.lab.windows.site import Named
 
 pytestmark = pytest.mark.usefixtures("breaking")

@@ -1,1 +1,1 @@
-"""Simulated head nodes: a WS-Man service (protocol) and the Windows machines behind it. No code of the product."""
+"""Tests of the simulated head nodes (extensions/head_nodes), and what they and the lab need beside them."""

@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 import pytest
 
+from extensions.head_nodes.service import Service, own_addresses
+from extensions.head_nodes.tls import Authority
+from extensions.head_nodes.wsman import Node
 from tests.lab.windows.fake import FakeMachine
-from tests.lab.windows.service import Service, own_addresses
-from tests.lab.windows.tls import Authority
-from tests.lab.windows.wsman import Node
 
 
 class Simulated(NamedTuple):

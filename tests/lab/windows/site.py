@@ -6,10 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.lab.windows.wsman import Settings
+from extensions.head_nodes.inventory import GROUP, group
 
-#: The group of the playbooks (design section 3).
-GROUP = "hpc_head_nodes"
 _CLIENT_ENVIRONMENT = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
@@ -64,20 +62,3 @@ class Named(NamedTuple):
     """A node by its name in the inventory."""
 
     name: str
-
-
-def group(addresses: Mapping[str, str], variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """An inventory group of nodes at ``addresses``; ``variables`` of the group win over those of the connection."""
-    account = Settings()
-    connection = {
-        "ansible_connection": "ansible.builtin.winrm",
-        "ansible_port": 5985,
-        "ansible_winrm_scheme": "http",
-        "ansible_winrm_transport": "ntlm",  # encrypts each message, so http is no secret told
-        "ansible_user": account.user,
-        "ansible_password": account.password,
-    }
-    return {
-        "vars": {**connection, **(variables or {})},
-        "hosts": {name: {"ansible_host": address} for name, address in addresses.items()},
-    }

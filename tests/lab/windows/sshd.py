@@ -11,8 +11,8 @@ from typing import Any, Literal, NamedTuple
 
 import asyncssh
 
-from tests.lab.windows.machine import Execution, Machine
-from tests.lab.windows.wsman import Settings
+from extensions.head_nodes.machine import Execution, Machine
+from extensions.head_nodes.wsman import Settings
 
 _ALGORITHM = "ssh-ed25519"
 # Seconds: how soon a connection ends when its node goes down.

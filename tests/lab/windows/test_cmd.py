@@ -2,10 +2,10 @@
 
 import pytest
 
-from tests.lab.windows import nodes
-from tests.lab.windows.cmd import LIMIT, strip_quotes
-from tests.lab.windows.machine import Machine
-from tests.lab.windows.programs.texts import TEXTS
+from extensions.head_nodes import nodes
+from extensions.head_nodes.cmd import LIMIT, strip_quotes
+from extensions.head_nodes.machine import Machine
+from extensions.head_nodes.programs.texts import TEXTS
 
 KEY = "HKLM\\SOFTWARE\\none"
 

@@ -17,16 +17,16 @@ import pytest
 import requests
 from winrm.exceptions import InvalidCredentialsError
 
-from tests.lab.windows import nodes, spec
+from extensions.head_nodes import nodes, spec
+from extensions.head_nodes.control import FAULTS, Control, ControlError
+from extensions.head_nodes.service import own_addresses
+from extensions.head_nodes.spec import Spec, SpecError
 from tests.lab.windows.clients import PASSWORD, USER, pypsrp, pywinrm, run, runspace, script, wait_until
-from tests.lab.windows.control import FAULTS, Control, ControlError
-from tests.lab.windows.service import own_addresses
-from tests.lab.windows.spec import Spec, SpecError
 
 ROOT = Path(__file__).resolve().parents[3]
 FAKE = "tests.lab.windows.fake:machine"
 Write = Callable[[Path, list[str]], Path]
-MODULE = [sys.executable, "-m", "tests.lab.windows"]
+MODULE = [sys.executable, "-m", "extensions.head_nodes"]
 
 
 def nodes_file(folder: Path, addresses: list[str]) -> Path:
@@ -288,7 +288,7 @@ def test_nodes_file(tmp_path: Path) -> None:
         ("[]", "must be a JSON list"),
         ("[1]", "node 1: unknown 1"),
         (json.dumps([entry(), entry(colour="red")]), "node 2: unknown colour; known: name, address, builder"),
-        ('[{"name": "hn1"}]', "node 1: .*address"),
+        ('[{"address": "127.1.2.3"}]', "node 1: .*name"),
         (json.dumps([entry(address="10.0.0.1")]), "10.0.0.1 is not a 127.x.y.z address"),
         (json.dumps([entry(settings={"shells": "2"})]), "shells must be a int"),
     ],

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from tests.lab.windows import nodes
-from tests.lab.windows.machine import (
+from extensions.head_nodes import nodes
+from extensions.head_nodes.machine import (
     HPC,
     IMAGES,
     NAMESPACES,

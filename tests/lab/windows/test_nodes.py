@@ -5,10 +5,10 @@ import json
 
 import pytest
 
-from tests.lab.windows import nodes
-from tests.lab.windows.builds import BUILDS, LANGUAGES
-from tests.lab.windows.filesystem import File
-from tests.lab.windows.machine import BASELINES, NAMESPACES, PROVIDERS, SPOOL, Machine
+from extensions.head_nodes import nodes
+from extensions.head_nodes.builds import BUILDS, LANGUAGES
+from extensions.head_nodes.filesystem import File
+from extensions.head_nodes.machine import BASELINES, NAMESPACES, PROVIDERS, SPOOL, Machine
 
 CCP = "HEAD-1-CCP"
 

@@ -4,11 +4,11 @@ import base64
 
 import pytest
 
-from tests.lab.windows import nodes
-from tests.lab.windows.builds import LANGUAGES
-from tests.lab.windows.machine import Machine
-from tests.lab.windows.powershell import join_arguments
-from tests.lab.windows.programs import split
+from extensions.head_nodes import nodes
+from extensions.head_nodes.builds import LANGUAGES
+from extensions.head_nodes.machine import Machine
+from extensions.head_nodes.powershell import join_arguments
+from extensions.head_nodes.programs import split
 
 FRAME = "#0123456789abcdef0123456789abcdef "
 HEAD = (

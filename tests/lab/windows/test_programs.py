@@ -2,12 +2,12 @@
 
 import pytest
 
-from tests.lab.windows import nodes
-from tests.lab.windows.builds import BUILDS, LANGUAGES
-from tests.lab.windows.machine import BASELINES, IMAGES, NAMESPACES, PARAMETERS, Machine
-from tests.lab.windows.programs import PROGRAMS, split
-from tests.lab.windows.programs.synthetic import SYNTHETIC
-from tests.lab.windows.programs.texts import TEXTS
+from extensions.head_nodes import nodes
+from extensions.head_nodes.builds import BUILDS, LANGUAGES
+from extensions.head_nodes.machine import BASELINES, IMAGES, NAMESPACES, PARAMETERS, Machine
+from extensions.head_nodes.programs import PROGRAMS, split
+from extensions.head_nodes.programs.synthetic import SYNTHETIC
+from extensions.head_nodes.programs.texts import TEXTS
 
 CCP = "HEAD-1-CCP"
 STORE = f"{NAMESPACES}\\{CCP}"

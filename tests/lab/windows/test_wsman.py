@@ -17,13 +17,13 @@ from pypsrp.exceptions import WSManFaultError as PsrpFault
 from pypsrp.shell import Process, WinRS
 from winrm.exceptions import InvalidCredentialsError, WinRMOperationTimeoutError, WSManFaultError
 
-from tests.lab.windows import soap
+from extensions.head_nodes import soap
+from extensions.head_nodes.service import Service, ServiceError, own_addresses
+from extensions.head_nodes.tls import Authority
+from extensions.head_nodes.wsman import Loss, Node, Settings
 from tests.lab.windows.clients import PASSWORD, USER, Ran, pypsrp, pywinrm, run, run_winrs, wait_until
 from tests.lab.windows.conftest import Simulated
 from tests.lab.windows.fake import FakeMachine, Result
-from tests.lab.windows.service import Service, ServiceError, own_addresses
-from tests.lab.windows.tls import Authority
-from tests.lab.windows.wsman import Loss, Node, Settings
 
 HEALTHY = {"Create": 1, "Command": 1, "Receive": 1, "Signal": 1, "Delete": 1}
 Client = Callable[[Simulated], Ran]

@@ -19,9 +19,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, NamedTuple, Protocol
 
-from tests.lab.windows import soap, tls
-from tests.lab.windows.auth import METHODS, Account
-from tests.lab.windows.soap import Fault, Request, element
+from extensions.head_nodes import soap, tls
+from extensions.head_nodes.auth import METHODS, Account
+from extensions.head_nodes.soap import Fault, Request, element
 
 OPERATION_TIMED_OUT = 2150858793
 SHELL_NOT_FOUND = 2150858843
@@ -68,7 +68,7 @@ class Execution(Protocol):
 
 
 class Machine(Protocol):
-    """What stands behind the service: the seam to tests/lab/windows/machine.py. Called from several threads at once.
+    """What stands behind the service: the seam to machine.py. Called from several threads at once.
 
     ``run_cmd``: a line for cmd.exe; ``run_program``: the command line of a process, which no cmd.exe reads first
     (WINRS_SKIP_CMD_SHELL); both answer in the codepage (0: the machine's own). ``run_powershell`` answers in UTF-8.
@@ -462,7 +462,7 @@ class Node:
 
     def _create(self, request: Request, user: str) -> Reply:
         # Imported here: psrp.py builds on this module.
-        from tests.lab.windows.psrp import Pool
+        from extensions.head_nodes.psrp import Pool
 
         wanted = request.child("Shell")
         if wanted is None:

@@ -3,8 +3,8 @@
 import re
 from xml.sax.saxutils import escape
 
-from tests.lab.windows.machine import Event
-from tests.lab.windows.programs.base import Call, Output
+from extensions.head_nodes.machine import Event
+from extensions.head_nodes.programs.base import Call, Output
 
 _QUERY = re.compile(
     r"\*\[System\[Provider\[(?P<names>@Name='[^']*'(?: or @Name='[^']*')*)\]"

@@ -35,9 +35,9 @@ from pypsrp.messages import (
 from pypsrp.powershell import Fragment, Fragmenter
 from pypsrp.serializer import Serializer
 
-from tests.lab.windows import soap
-from tests.lab.windows.soap import Fault, Request
-from tests.lab.windows.wsman import (
+from extensions.head_nodes import soap
+from extensions.head_nodes.soap import Fault, Request
+from extensions.head_nodes.wsman import (
     INVALID,
     POWERSHELL_URI,
     RESOURCE_NOT_FOUND,

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from tests.lab.windows.machine import Dropped
-from tests.lab.windows.programs import Call, Console, find, start
+from extensions.head_nodes.machine import Dropped
+from extensions.head_nodes.programs import Call, Console, find, start
 
 if TYPE_CHECKING:
-    from tests.lab.windows.machine import Machine
+    from extensions.head_nodes.machine import Machine
 
 LIMIT = 8191
 _UNKNOWN_PROGRAM = 9009

@@ -4,14 +4,14 @@ import base64
 import binascii
 import re
 
-from tests.lab.windows.programs.base import Call, Output
+from extensions.head_nodes.programs.base import Call, Output
 
 _LEADING = ("-noprofile", "-noninteractive", "-nologo")
 
 
 def cmd(call: Call) -> Output:
     """``cmd [/v:on] [/d] [/s] /c COMMAND``."""
-    from tests.lab.windows import cmd as interpreter
+    from extensions.head_nodes import cmd as interpreter
 
     found = re.fullmatch(r"(?P<options>(?:\s*/(?:v:on|v:off|d|s|q))*)\s*/c\s*(?P<line>.*)", call.tail, re.I | re.S)
     if not found:
@@ -24,7 +24,7 @@ def cmd(call: Call) -> Output:
 
 def powershell(call: Call) -> Output:
     """``PowerShell [-NoProfile] [-NonInteractive] [-ExecutionPolicy X] -EncodedCommand BASE64``."""
-    from tests.lab.windows import powershell as interpreter
+    from extensions.head_nodes import powershell as interpreter
 
     script = None
     options = list(call.arguments)

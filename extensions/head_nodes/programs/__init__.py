@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from tests.lab.windows.programs import (
+from extensions.head_nodes.programs import (
     features,
     findstr,
     reg,
@@ -14,10 +14,10 @@ from tests.lab.windows.programs import (
     wdsutil,
     wevtutil,
 )
-from tests.lab.windows.programs.base import Call, Console, Output, Program, split
+from extensions.head_nodes.programs.base import Call, Console, Output, Program, split
 
 if TYPE_CHECKING:
-    from tests.lab.windows.machine import Machine
+    from extensions.head_nodes.machine import Machine
 
 PROGRAMS: Mapping[str, Program] = {
     "reg.exe": reg.main,
@@ -65,7 +65,7 @@ def start(machine: "Machine", program: str, tail: str, stdin: bytes | None, cons
     """Run a program that ``find`` found, with the raw rest of its command line.
 
     Raises:
-        tests.lab.windows.machine.Dropped: the connection is to be lost after this program.
+        extensions.head_nodes.machine.Dropped: the connection is to be lost after this program.
     """
     call = Call(machine, program, tail, split(tail), stdin, console, user)
     output = PROGRAMS[program](call)

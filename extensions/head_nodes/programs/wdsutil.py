@@ -1,6 +1,6 @@
 """wdsutil.exe: namespaces and the transport server. Its texts are synthetic; the registry tells what it did."""
 
-from tests.lab.windows.machine import (
+from extensions.head_nodes.machine import (
     AUTOCAST,
     DISABLED,
     PARAMETERS,
@@ -9,7 +9,7 @@ from tests.lab.windows.machine import (
     Live,
     NamespaceError,
 )
-from tests.lab.windows.programs.base import Call, Output, hexadecimal
+from extensions.head_nodes.programs.base import Call, Output, hexadecimal
 
 _VERBS = {
     "/new-namespace": {"friendlyname", "description", "namespace", "contentprovider", "configstring", "namespacetype"},

@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
-from tests.lab.windows.builds import BUILDS, LANGUAGES
-from tests.lab.windows.filesystem import Filesystem, Folder
-from tests.lab.windows.registry import Data, Key, Registry
+from extensions.head_nodes.builds import BUILDS, LANGUAGES
+from extensions.head_nodes.filesystem import Filesystem, Folder
+from extensions.head_nodes.registry import Data, Key, Registry
 
 SERVICES = "HKLM\\SYSTEM\\CurrentControlSet\\Services"
 WDS_SERVER = SERVICES + "\\WDSServer"
@@ -265,8 +265,8 @@ class Machine:
         Args:
             codepage: the shell's codepage; 0 means the OEM codepage of the machine's language.
         """
-        from tests.lab.windows import cmd
-        from tests.lab.windows.programs import Console
+        from extensions.head_nodes import cmd
+        from extensions.head_nodes.programs import Console
 
         line = " ".join([command, *arguments])
         console = Console(codepage or self.locale.codepage, present=True)
@@ -274,7 +274,7 @@ class Machine:
 
     def run_program(self, command: str, arguments: Sequence[str], codepage: int, user: str) -> Execution:
         """Start a program as a WinRS shell does with WINRS_SKIP_CMD_SHELL: no cmd.exe reads the line first."""
-        from tests.lab.windows.programs import Console, launch
+        from extensions.head_nodes.programs import Console, launch
 
         line = " ".join([command, *arguments])
         console = Console(codepage or self.locale.codepage, present=True)
@@ -282,8 +282,8 @@ class Machine:
 
     def run_powershell(self, script: str, user: str) -> Execution:
         """Run a script as a pipeline of a remote runspace does: no powershell.exe, no console. Answers in UTF-8."""
-        from tests.lab.windows import powershell
-        from tests.lab.windows.programs import Console
+        from extensions.head_nodes import powershell
+        from extensions.head_nodes.programs import Console
 
         console = Console(self.locale.codepage, present=False)
         return self._run(script, lambda: powershell.run(self, script, console, user))

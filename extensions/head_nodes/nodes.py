@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from tests.lab.windows.machine import (
+from extensions.head_nodes.machine import (
     AUTO,
     BASELINES,
     COMPUTER_NAME,

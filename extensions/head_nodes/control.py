@@ -13,10 +13,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from tests.lab.windows import nodes
-from tests.lab.windows.machine import Machine
-from tests.lab.windows.service import Service, ServiceError
-from tests.lab.windows.wsman import Node
+from extensions.head_nodes import nodes
+from extensions.head_nodes.machine import Machine
+from extensions.head_nodes.service import Service, ServiceError
+from extensions.head_nodes.wsman import Node
 
 _TIMEOUT = 30.0
 

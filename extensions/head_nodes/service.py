@@ -15,9 +15,9 @@ from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
 from typing import Any, cast
 
-from tests.lab.windows.auth import ENCRYPTED, EncryptionError, Login
-from tests.lab.windows.tls import Authority
-from tests.lab.windows.wsman import Dropped, Node
+from extensions.head_nodes.auth import ENCRYPTED, EncryptionError, Login
+from extensions.head_nodes.tls import Authority
+from extensions.head_nodes.wsman import Dropped, Node
 
 HTTP_PORT = 5985
 HTTPS_PORT = 5986

@@ -1,8 +1,8 @@
 """findstr.exe: literal strings in files or in what is piped in. It copies bytes as they are."""
 
-from tests.lab.windows.builds import codec
-from tests.lab.windows.filesystem import File
-from tests.lab.windows.programs.base import Call, Output
+from extensions.head_nodes.builds import codec
+from extensions.head_nodes.filesystem import File
+from extensions.head_nodes.programs.base import Call, Output
 
 # A first search string with one of these makes findstr take all of them for regular expressions.
 _META = set(".*^$[\\")

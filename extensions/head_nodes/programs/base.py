@@ -5,12 +5,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from tests.lab.windows.builds import codec
-from tests.lab.windows.programs.synthetic import SYNTHETIC
-from tests.lab.windows.programs.texts import TEXTS
+from extensions.head_nodes.builds import codec
+from extensions.head_nodes.programs.synthetic import SYNTHETIC
+from extensions.head_nodes.programs.texts import TEXTS
 
 if TYPE_CHECKING:
-    from tests.lab.windows.machine import Machine
+    from extensions.head_nodes.machine import Machine
 
 
 @dataclass

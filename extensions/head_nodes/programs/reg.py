@@ -1,7 +1,7 @@
 """reg.exe: query, copy, add, delete."""
 
-from tests.lab.windows.programs.base import Call, Output
-from tests.lab.windows.registry import TYPES, Data, Key, Value
+from extensions.head_nodes.programs.base import Call, Output
+from extensions.head_nodes.registry import TYPES, Data, Key, Value
 
 _VERBS = ("query", "copy", "add", "delete")
 

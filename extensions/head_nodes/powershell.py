@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 import tree_sitter
 import tree_sitter_powershell
 
-from tests.lab.windows.builds import codec
-from tests.lab.windows.filesystem import File, Folder
-from tests.lab.windows.machine import Dropped, Live, NamespaceError
-from tests.lab.windows.programs import Console, find, start
-from tests.lab.windows.programs.synthetic import SYNTHETIC
+from extensions.head_nodes.builds import codec
+from extensions.head_nodes.filesystem import File, Folder
+from extensions.head_nodes.machine import Dropped, Live, NamespaceError
+from extensions.head_nodes.programs import Console, find, start
+from extensions.head_nodes.programs.synthetic import SYNTHETIC
 
 if TYPE_CHECKING:
-    from tests.lab.windows.machine import Machine
+    from extensions.head_nodes.machine import Machine
 
 _LANGUAGE = tree_sitter.Language(tree_sitter_powershell.language())
 _SINGLE = "'\u2018\u2019\u201a\u201b"

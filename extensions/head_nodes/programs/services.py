@@ -1,7 +1,7 @@
 """sc.exe and net.exe: state, start type, start and stop of services."""
 
-from tests.lab.windows.machine import AUTO, DEMAND, DISABLED, RUNNING, SERVICES, STOPPED, Service
-from tests.lab.windows.programs.base import Call, Output
+from extensions.head_nodes.machine import AUTO, DEMAND, DISABLED, RUNNING, SERVICES, STOPPED, Service
+from extensions.head_nodes.programs.base import Call, Output
 
 _STATES = {1: "STOPPED", 2: "START_PENDING", 3: "STOP_PENDING", 4: "RUNNING"}
 _STARTS = {"auto": AUTO, "demand": DEMAND, "disabled": DISABLED}

@@ -1,7 +1,7 @@
 """netstat.exe, shutdown.exe, wmic.exe, where.exe and chcp.com."""
 
-from tests.lab.windows.builds import codec
-from tests.lab.windows.programs.base import Call, Output
+from extensions.head_nodes.builds import codec
+from extensions.head_nodes.programs.base import Call, Output
 
 
 def netstat(call: Call) -> Output:
@@ -51,7 +51,7 @@ def wmic(call: Call) -> Output:
 
 def where(call: Call) -> Output:
     """``where [/Q] NAME``: 0 and the program's path, or 1; with /Q the code alone."""
-    from tests.lab.windows.programs import find
+    from extensions.head_nodes.programs import find
 
     names = [argument for argument in call.arguments if argument.lower() != "/q"]
     quiet = len(names) < len(call.arguments)

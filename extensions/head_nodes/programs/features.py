@@ -1,7 +1,7 @@
 """servermanagercmd.exe of Server 2008 and 2008 R2: roles and features."""
 
-from tests.lab.windows.machine import FEATURES
-from tests.lab.windows.programs.base import Call, Output
+from extensions.head_nodes.machine import FEATURES
+from extensions.head_nodes.programs.base import Call, Output
 
 
 def main(call: Call) -> Output:
