@@ -15,6 +15,8 @@ import jinja2
 import pytest
 import yaml
 
+from extensions.head_nodes.control import Control
+from extensions.head_nodes.wsman import Settings
 from tests.lab import headnodes, witness
 from tests.lab.borrow import borrowed
 from tests.lab.conftest import Boot
@@ -25,8 +27,6 @@ from tests.lab.fog.faults import FAULTS
 from tests.lab.fog.laboratory import database_server
 from tests.lab.host import Host
 from tests.lab.lab import Lab
-from tests.lab.windows.control import Control
-from tests.lab.windows.wsman import Settings
 from tests.platforms.awx.jobs import Engine, Finished, Inventory
 from tests.project.tree import BIN, CACHE, ROOT, environment, run
 from tests.project.venvs import platform
