@@ -83,7 +83,7 @@ def _specs(options: argparse.Namespace) -> list[Spec]:
     found = spec.load(options.nodes) if options.nodes else []
     kind = {"build": options.build, "language": options.language}
     for each in options.names:
-        name, _, faults = each.partition("=")
+        name, _sign, faults = each.partition("=")
         arguments = {**kind, "baseline": options.baseline, "faults": [fault for fault in faults.split(",") if fault]}
         found.append(Spec(name, "", "head_node", arguments))
     if not found:
@@ -221,7 +221,7 @@ def _state(options: argparse.Namespace) -> int:
 
 def _keys(path: str, key: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Paths of a registry key and of those below it, each with its values by name."""
-    yield path, {name: data for name, (_, data) in key["values"].items()}
+    yield path, {name: data for name, (_kind, data) in key["values"].items()}
     for name, below in key["keys"].items():
         yield from _keys(f"{path}\\{name}", below)
 
@@ -242,7 +242,7 @@ def _break(options: argparse.Namespace) -> int:
 
 
 def _faults(options: argparse.Namespace) -> int:
-    lines = {name: text for name, (text, _) in FAULTS.items()}
+    lines = {name: text for name, (text, _break) in FAULTS.items()}
     for name, fault in nodes.FAULTS.items():
         lines[name] = (fault.__doc__ or "").strip().partition("\n")[0]
     width = max(map(len, lines))

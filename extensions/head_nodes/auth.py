@@ -74,7 +74,7 @@ class Login:
         """Judge the value of a request's Authorization header, "" when it has none."""
         if not header:
             return Verdict(self._user, False, () if self._user else self._offer())
-        scheme, _, token = header.partition(" ")
+        scheme, _space, token = header.partition(" ")
         try:
             data = base64.b64decode(token.strip(), validate=True)
         except binascii.Error:
@@ -90,7 +90,7 @@ class Login:
         return tuple(offer for method in ("ntlm", "basic") if method in self._methods() for offer in offers[method])
 
     def _basic(self, data: bytes) -> Verdict:
-        user, _, password = data.decode("utf-8", "replace").partition(":")
+        user, _colon, password = data.decode("utf-8", "replace").partition(":")
         account = self._account()
         right = hmac.compare_digest(password.encode(), account.password.encode())
         if right and user.lower() in {f"{prefix}{account.user}".lower() for prefix in ("", ".\\", f"{self._node}\\")}:

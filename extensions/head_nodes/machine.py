@@ -235,7 +235,7 @@ class Machine:
         self.taken: set[str] = set()
         self.start_error = 0
         # What HPC registers when it finds the role new: name, provider, configuration.
-        self.hpc_namespace: tuple[str, str, str] | None = None
+        self.hpc_namespace: Live | None = None
         self._now = now
         self._monotonic = monotonic
         self._sleep = sleep
@@ -437,11 +437,11 @@ class Machine:
     def _hpc_recreates(self) -> None:
         if self.hpc_namespace is None or not self.running("HpcManagement") or self.recreation == "nothing":
             return
-        name, provider, configuration = self.hpc_namespace
-        self.register_provider(provider)
-        if self.recreation == "namespace" and self.running("WDSServer") and name.lower() not in self.live:
-            self.new_namespace(Live(name, provider, configuration, name))
-            self.wrote(f"HpcManagement: namespace {name} created")
+        made = self.hpc_namespace
+        self.register_provider(made.content_provider)
+        if self.recreation == "namespace" and self.running("WDSServer") and made.name.lower() not in self.live:
+            self.new_namespace(replace(made, clients=[]))
+            self.wrote(f"HpcManagement: namespace {made.name} created")
 
     # --- registry with a record of writes ----------------------------------------------------------------------------
 

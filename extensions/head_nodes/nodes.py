@@ -99,7 +99,7 @@ def head_node(
     for service in ("HpcManagement", "DNS", "WDSServer"):
         machine.start(service)
     namespace = expected_name(machine)
-    machine.hpc_namespace = (namespace, content_provider, configuration)
+    machine.hpc_namespace = Live(namespace, content_provider, configuration, namespace)
     machine.new_namespace(Live(namespace, content_provider, configuration, friendly_name or namespace, description))
     machine.bind(machine.services["hpcmanagement"].pid, [5800])
     if baseline:

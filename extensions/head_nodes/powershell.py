@@ -654,9 +654,9 @@ class Interpreter:
 
     def _invoke(self, name: str, arguments: list[tuple[str, Any]], out: list[Any]) -> None:
         parameters, body = self._functions[name]
-        if any(parameter for parameter, _ in arguments) or len(arguments) > len(parameters):
+        if any(parameter for parameter, _value in arguments) or len(arguments) > len(parameters):
             raise Refused(f"arguments of function {name}")
-        values = [value for _, value in arguments]
+        values = [value for _parameter, value in arguments]
         scope: dict[str, Any] = dict.fromkeys(parameters)
         scope.update(zip(parameters, values, strict=False))
         self._scopes.append(scope)
@@ -755,7 +755,7 @@ class Interpreter:
         return self._get(self._text(node)[1:].lower())
 
     def _get(self, name: str) -> Any:
-        scope, _, bare = name.rpartition(":")
+        scope, _colon, bare = name.rpartition(":")
         if scope not in ("", "global", "script"):
             raise Refused(f"variable {name}")
         if scope and bare != "lastexitcode":
@@ -786,7 +786,7 @@ class Interpreter:
         node = self._collapse(node)
         if node.type == "variable":
             name = self._text(node)[1:].lower()
-            scope, _, bare = name.rpartition(":")
+            scope, _colon, bare = name.rpartition(":")
             if scope not in ("", "global") or bare in ("true", "false", "null", "host", "psversiontable"):
                 raise Refused(f"assignment to ${name}")
             (self._scopes[0] if scope else self._scopes[-1])[bare] = value

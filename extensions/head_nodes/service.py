@@ -274,7 +274,7 @@ class Service:
 
     def _loop(self) -> None:
         while not self._ended.is_set():
-            for key, _ in self._selector.select(_LOOK):
+            for key, _events in self._selector.select(_LOOK):
                 self._accept(key.data)
             self._follow()
             self._workers = {worker for worker in self._workers if worker.is_alive()}
@@ -283,7 +283,7 @@ class Service:
         if listener.socket is None:
             return
         try:
-            connection, _ = listener.socket.accept()
+            connection, _address = listener.socket.accept()
         except OSError:
             # It went away before it was taken.
             return

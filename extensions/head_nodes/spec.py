@@ -72,7 +72,7 @@ def build(spec: Spec) -> Node:
 
 
 def _machine(spec: Spec) -> Machine:
-    module, _, function = spec.builder.partition(":")
+    module, _colon, function = spec.builder.partition(":")
     if not function:
         return nodes.build(spec.name, spec.builder, spec.arguments)
     builder: Callable[..., Machine] = getattr(importlib.import_module(module), function)

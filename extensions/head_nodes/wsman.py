@@ -138,9 +138,9 @@ class Settings:
                 raise ValueError(f"no such setting: {name}; there are: {', '.join(known)}")
             if known[name] is tuple and isinstance(value, list):
                 values[name] = value = tuple(value)
-            if known[name] is float and type(value) is int:
+            if known[name] is float and isinstance(value, int) and not isinstance(value, bool):
                 values[name] = value = float(value)
-            if type(value) is not known[name]:
+            if value.__class__ is not known[name]:
                 raise ValueError(f"{name} must be a {known[name].__name__}, not {value!r}")
         made = replace(self, **values)
         if made.certificate not in tls.KINDS:

@@ -43,7 +43,7 @@ def find(machine: "Machine", name: str) -> str | None:
     A name may come without extension or with System32's path.
     """
     name = machine.expand(name).lower()
-    folder, _, file = name.rpartition("\\")
+    folder, _backslash, file = name.rpartition("\\")
     if folder not in ("", "c:\\windows\\system32", "c:\\windows\\system32\\windowspowershell\\v1.0"):
         return None
     for candidate in (file, file + ".exe", file + ".com"):

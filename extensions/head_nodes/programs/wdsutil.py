@@ -31,7 +31,7 @@ def main(call: Call) -> Output:
         return call.refuse("this verb is not modelled")
     options: dict[str, str] = {}
     for argument in call.arguments[1:]:
-        name, _, value = argument.partition(":")
+        name, _colon, value = argument.partition(":")
         name = name.lower().lstrip("/")
         if not argument.startswith("/") or name not in _VERBS[verb]:
             return call.refuse(f"option {argument}")

@@ -44,6 +44,7 @@ class Site:
         path.parent.mkdir(exist_ok=True)
         with path.open("a") as file:
             file.write(text)
+        os.utime(path, (self.now, self.now))  # FOG's time zone is told by it
 
     def told(self):
         events = []
