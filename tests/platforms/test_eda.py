@@ -5,10 +5,12 @@ import inspect
 import json
 import os
 import runpy
+import shutil
 import signal
 import subprocess
 import time
 from collections.abc import Mapping
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,7 @@ from tests.lab.fog.faults import FAULTS, GONE_ADDRESS
 from tests.lab.fog.service import log_shows
 from tests.lab.host import Host
 from tests.lab.lab import Lab
-from tests.project.tree import BIN, ROOT, environment, run
+from tests.project.tree import BIN, CACHE, ROOT, environment, run
 from tests.project.venvs import platform
 
 PLUGIN = ROOT / "extensions" / "eda" / "plugins" / "event_source" / "fog_multicast_log.py"
@@ -317,3 +319,73 @@ def test_hosts_are_repaired_by_themselves_within_cool_down_and_cap(
         assert "'host': 'fog1'" not in rulebook.text()
         report = json.loads((tmp_path / "report" / "report.json").read_text())
         assert list(report["hosts"]) == ["fog2"]
+
+
+# --- the timer, on a lab host ---------------------------------------------------------------------------------------
+
+USER = "imaging-multicast"
+INSTANCE = "imaging-multicast@repair"
+#: Its next run is at once, and it is not put off.
+SOON = "[Timer]\nOnCalendar=\nOnActiveSec=1s\nRandomizedDelaySec=0\nAccuracySec=1s\n"
+_PROGRAM = """#!/bin/sh
+PYTHONPATH=/opt/ansible exec /usr/bin/python3 -m ansible playbook "$@"
+"""
+
+
+def put_ansible(host: Host, collections: Path, folder: Path) -> None:
+    """Install ansible-core, which the lab's image has not, and the collection where Ansible looks for it."""
+    core = f"ansible-core=={metadata.version('ansible-core')}"
+    words = ("install", "--no-input", "--target", folder, "--python-version", "3.11", "--only-binary=:all:", core)
+    env = environment(PIP_CACHE_DIR=str(CACHE / "pip"), PIP_DISABLE_PIP_VERSION_CHECK="1")
+    run(BIN / "python", "-m", "pip", *words, env=env)
+    shutil.copytree(folder, processes.tree_path(host, "/opt/ansible"))
+    host.write("/usr/local/bin/ansible-playbook", _PROGRAM, 0o755)
+    shutil.copytree(collections, processes.tree_path(host, "/usr/share/ansible/collections"))
+
+
+def test_the_timer_repairs(lab: Lab, boot: Boot, installed: Path, tmp_path: Path) -> None:
+    """As docs/events.md says it: the units, a user, an inventory. The host reaches itself over ssh, as any other."""
+    with borrowed(lab, boot, "fog1") as (fog1,):
+        put_ansible(fog1, installed, tmp_path / "ansible")
+        for unit in ("imaging-multicast@.service", "imaging-multicast@.timer"):
+            shipped = installed / "ansible_collections" / "imaging" / "multicast" / "extensions" / "systemd" / unit
+            fog1.write(f"/etc/systemd/system/{unit}", shipped.read_text())
+        fog1.run(["useradd", "--system", "--home-dir", "/var/lib/imaging-multicast", USER])
+        args = "-o UserKnownHostsFile=/etc/imaging-multicast/known_hosts"
+        host = {"ansible_host": fog1.address, "ansible_user": "root", "ansible_ssh_common_args": args}
+        host["ansible_ssh_private_key_file"] = "/etc/imaging-multicast/key"
+        fog1.write("/etc/imaging-multicast/inventory", json.dumps({"fog_servers": {"hosts": {"fog1": host}}}))
+        fog1.write("/etc/imaging-multicast/known_hosts", lab.ssh.known_hosts.read_text())
+        fog1.write("/etc/imaging-multicast/key", lab.ssh.key.read_text(), 0o600)
+        fog1.run(["chown", USER, "/etc/imaging-multicast/key"])
+        fog1.run(["systemctl", "daemon-reload"])
+        try:
+            units = [f"{INSTANCE}.service", f"{INSTANCE}.timer", "imaging-multicast@check.service"]
+            verified = fog1.run(["systemd-analyze", "verify", *(f"/etc/systemd/system/{unit}" for unit in units)])
+            assert verified.stdout + verified.stderr == ""
+
+            fog1.run(["systemctl", "enable", "--now", f"{INSTANCE}.timer"])
+            listed = fog1.run(["systemctl", "list-timers", "--no-legend"]).stdout
+            assert f"{INSTANCE}.service" in listed
+            fog1.run(["systemctl", "stop", f"{INSTANCE}.timer"])
+
+            FAULTS["service-stopped"](lab, fog1)
+            fog1.write(f"/etc/systemd/system/{INSTANCE}.timer.d/soon.conf", SOON)
+            fog1.run(["systemctl", "daemon-reload"])
+            fog1.run(["systemctl", "start", f"{INSTANCE}.timer"])
+
+            def ended() -> bool:
+                shown = fog1.run(
+                    ["systemctl", "show", "--property=ExecMainExitTimestampMonotonic", f"{INSTANCE}.service"]
+                )
+                return shown.stdout.strip() != "ExecMainExitTimestampMonotonic=0"
+
+            processes.wait_for("the service's end", ended, PATIENCE)
+            said = fog1.run(["journalctl", "--unit", f"{INSTANCE}.service", "--output=cat"]).stdout
+            assert "fleet 1 | healthy 0 | repaired 1" in said, said
+            assert fog1.run(["systemctl", "is-active", layout.UNIT]).stdout.strip() == "active"
+            assert fog1.run(["systemctl", "is-failed", f"{INSTANCE}.service"], check=False).returncode != 0
+            owner = fog1.run(["stat", "--format=%U %a", "/var/lib/imaging-multicast/report"]).stdout
+            assert owner.split()[0] == USER
+        finally:
+            fog1.run(["systemctl", "disable", "--now", f"{INSTANCE}.timer"], check=False)
