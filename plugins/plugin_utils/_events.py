@@ -158,11 +158,11 @@ class Diary:
         """
         self.heard = now
         self._told.pop(_key(SILENT, _DAEMON), None)
-        line = log.parse_line(text)
+        # rsyslog puts a blank before what it hands on.
+        line = log.parse_line(text.strip())
         if line.stamp is None:
             return None
-        if line.kind == "interval":
-            self._interval = min(float(line.detail), _HOUR)
+        self._learn(line)
         if line.kind in _WORKS:
             for kind in _ENDED:
                 self._told.pop(_key(TROUBLE[kind][0], _DAEMON), None)
@@ -170,6 +170,11 @@ class Diary:
         if found is None or found.id in self._wishes.ignore:
             return None
         return self._tell(found, line.stamp, key, now, zone)
+
+    def begin(self, head: str) -> None:
+        """Learn how often the daemon looks from the beginning of a log that is not read otherwise."""
+        for text in head.splitlines():
+            self._learn(log.parse_line(text.strip()))
 
     def silence(self, now: float) -> dict[str, Any] | None:
         """The event that comes when the log has been silent for too long."""
@@ -183,6 +188,10 @@ class Diary:
         cause = "The daemon was stopped, its child is dead or hangs, or it cannot write its log."
         found = finding(SILENT, _DAEMON, said, evidence, cause=cause, repair=_LOOK)
         return self._tell(found, now, f"silent since {self.heard:.0f}", now, lambda: 0.0)
+
+    def _learn(self, line: log.Line) -> None:
+        if line.kind == "interval" and line.stamp is not None:
+            self._interval = min(float(line.detail), _HOUR)
 
     def _found(self, line: log.Line) -> Finding | None:
         session = str(line.session)

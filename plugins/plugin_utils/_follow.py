@@ -22,7 +22,7 @@ from ..module_utils._fog import log
 CHUNK = 64 * 1024
 #: Bytes before the place by which a file is known again: its inode may belong to another file by then.
 TAIL = 256
-_ZONE = 4096
+_ENDS = 4096
 # What logrotate calls the files it puts aside, before it compresses them. Not FOG's multicast.log.udpcast.N.
 _ROTATED = re.compile(r"\.[0-9]+|-[0-9]{8}(?:-?[0-9]+)?")
 
@@ -123,13 +123,17 @@ class Follower:
             if last:
                 return last
 
+    def head(self) -> str:
+        """How the file begins, "" without one. The daemon tells there how often it looks."""
+        return os.pread(self._descriptor, _ENDS, 0).decode("utf-8", "replace") if self._descriptor >= 0 else ""
+
     def zone(self) -> float | None:
         """FOG's time zone against UTC in seconds, by the log's last stamp and the file's time; None unknown."""
         if self._descriptor < 0:
             return None
         found = os.fstat(self._descriptor)
-        data = os.pread(self._descriptor, _ZONE, max(0, found.st_size - _ZONE))
-        return log.zone_offset(log.parse_lines(data.decode("utf-8", "replace")), found.st_mtime)
+        text = os.pread(self._descriptor, _ENDS, max(0, found.st_size - _ENDS)).decode("utf-8", "replace")
+        return log.zone_offset([log.parse_line(line.strip()) for line in text.splitlines()], found.st_mtime)
 
     def _take(self, size: int) -> Line:
         data, self._buffer = self._buffer[:size], self._buffer[size:]

@@ -227,7 +227,9 @@ class Watch:
                     self._strange.add(path)
                     logger.warning("%s; this log is left out", error)
                     continue
-                self._logs[path] = (_follow.Follower(path, None if first else _follow.NOWHERE), diary)
+                follower = _follow.Follower(path, None if first else _follow.NOWHERE)
+                diary.begin(follower.head())
+                self._logs[path] = (follower, diary)
         self._strange &= seen
         for path, (follower, diary) in list(self._logs.items()):
             if path not in seen and self._clock() - diary.heard > _FORGET:

@@ -74,7 +74,7 @@ def test_a_finding_with_its_line_as_evidence(text):
     assert event["id"] == LINES[text]
     assert list(event) == list(_findings.Finding._fields)
     assert (event["severity"], event["repairable"], event["gate"]) == (entry.severity, entry.repairable, entry.gate)
-    assert event["evidence"] == [f"{PATH}: {stamped(0, text)}"]
+    assert event["evidence"] == [f"{PATH}: {stamped(0, text).strip()}"]
     assert event["summary"].endswith(".")
     assert (meta["host"], meta["hosts"], meta["path"]) == ("fog1", "fog1", PATH)
     assert meta["when"] == "2026-11-22T08:00:00+00:00"
@@ -93,6 +93,10 @@ def test_what_is_no_trouble(text):
 def test_a_line_without_stamp_is_not_the_daemons():
     diary = Log().diary
     assert diary.hear(MASTER, "key", START, lambda: 0.0) is None
+
+
+def test_a_line_that_rsyslog_brought():
+    assert Log().diary.hear(" " + stamped(0, MASTER) + "\r", "key", START, lambda: 0.0)["id"] == LINES[MASTER]
 
 
 def test_fogs_own_time_zone():

@@ -113,6 +113,20 @@ def test_a_line_without_end_takes_bounded_memory(path):
     assert [len(text) for text in drained(follower)] == [_follow.CHUNK] * 3 + [0, 4]
 
 
+def test_its_folder_is_gone_for_a_while(path):
+    path = path.parent / "log" / path.name
+    path.parent.mkdir()
+    append(path, "one\n")
+    follower = _follow.Follower(str(path), _follow.NOWHERE)
+    assert drained(follower) == ["one"]
+    shutil.rmtree(path.parent)
+    follower = again(follower)
+    assert drained(follower) == []
+    path.parent.mkdir()
+    append(path, "two\n")
+    assert drained(follower) == ["two"]
+
+
 def test_bytes_that_are_no_text(path):
     path.write_bytes(b"\xff\xfe\n\0\n")
     (first, second) = iter(_follow.Follower(str(path), _follow.NOWHERE).line, None)
@@ -126,6 +140,16 @@ def test_keys_outlive_a_rename_and_differ_between_equal_lines(path):
     second = [line.key for line in iter(_follow.Follower(str(path.with_name("other")), _follow.NOWHERE).line, None)]
     assert first == second
     assert len(set(first)) == 3
+
+
+@pytest.mark.parametrize("blank", ["", " "])
+def test_fogs_time_zone(path, blank):
+    follower = _follow.Follower(str(path))
+    assert follower.zone() is None
+    path.write_text(f"{blank}[11-22-26 8:00:00 am]  * No new tasks found\n" * 200)
+    os.utime(path, (1795334400 - 7200, 1795334400 - 7200))
+    assert len(drained(follower)) == 200
+    assert follower.zone() == 7200
 
 
 def test_what_is_no_log_is_refused(path):

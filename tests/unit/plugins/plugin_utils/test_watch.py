@@ -44,7 +44,7 @@ class Site:
         path.parent.mkdir(exist_ok=True)
         with path.open("a") as file:
             file.write(text)
-        os.utime(path, (self.now, self.now))  # FOG's time zone is told by it
+        os.utime(path, (START, START))
 
     def told(self):
         events = []
@@ -167,6 +167,15 @@ def test_a_log_that_is_not_there_is_silent_and_then_read_from_its_beginning(site
     assert site.told() == []
     site.write(MASTER)
     assert site.told() == [NOT_MASTER]
+
+
+def test_a_daemon_that_looks_seldom_is_not_called_silent_too_soon(site):
+    site.write(IDLE + "[11-22-26 8:00:00 am]  * Checking for new items every 300 seconds\n" + IDLE)
+    site.begin()
+    site.now += 899
+    assert site.told() == []
+    site.now += 1
+    assert site.told() == [("fog1", "fog.log.silent")]
 
 
 def test_two_watches_do_not_share_a_state(site):
