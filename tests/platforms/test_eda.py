@@ -4,6 +4,7 @@ import asyncio
 import inspect
 import json
 import os
+import re
 import runpy
 import shutil
 import signal
@@ -179,6 +180,25 @@ def test_examples_are_valid(plugin: dict[str, Any]) -> None:
 def test_the_plugin_can_be_read_by_its_signature(plugin: dict[str, Any]) -> None:
     assert inspect.iscoroutinefunction(plugin["main"])
     assert list(inspect.signature(plugin["main"]).parameters) == ["queue", "args"]
+
+
+def test_variables_of_the_rulebook_are_documented_with_their_defaults(plugin: dict[str, Any]) -> None:
+    text = RULEBOOK.read_text()
+    given = dict(re.findall(r"\{\{ (multicast_\w+) \| default\((.*?)\) \}\}", text))
+    assert set(given) == set(re.findall(r"multicast_\w+(?= \|)", text))
+    shown = {"[]": "none"}
+    page = re.findall(r"^\| `(multicast_\w+)` \| (.*?) \|", (ROOT / "docs" / "events.md").read_text(), re.M)
+    documented = {name: value.strip("`") for name, value in page}
+    assert documented.pop("multicast_host") == "this machine's name"
+    assert given.pop("multicast_host") == "none"
+    assert documented == {name: shown.get(value, value.strip("'")) for name, value in given.items()}
+    (source,) = (each["imaging.multicast.fog_multicast_log"] for each in yaml.safe_load(text)[0]["sources"])
+    options = yaml.safe_load(plugin["DOCUMENTATION"])["options"]
+    assert set(source) == set(options) - {"poll"}
+    for name, option in options.items():
+        variable = {"path": "multicast_log"}.get(name, f"multicast_{name}")
+        if name not in ("poll", "host", "host_pattern", "ignore", "path"):
+            assert given[variable].strip("'") == str(option["default"]), name
 
 
 # --- under ansible-rulebook, in the lab -----------------------------------------------------------------------------
