@@ -49,47 +49,52 @@ options:
       - Rows that were changed after the reset are left alone, see RV(notes).
       - The file must belong to root and be writable by nobody else.
     type: path
+attributes:
+  idempotent:
+    support: partial
+    details: A session that O(sessions) names must be active, so a second run that names it fails.
 seealso:
   - module: imaging.multicast.fog_multicast_info
 """
 
 EXAMPLES = r"""
-- name: End what is proven stale
-  imaging.multicast.fog_multicast_reset:
-
 - name: See what would be done
   imaging.multicast.fog_multicast_reset:
   check_mode: true
   diff: true
 
+- name: End what is proven stale
+  imaging.multicast.fog_multicast_reset:
+  register: ended
+
 - name: End session 12, also when it is still sending
   imaging.multicast.fog_multicast_reset:
     sessions: [12]
 
-- name: Put the rows back
+- name: Put the rows back that were changed at first
   imaging.multicast.fog_multicast_reset:
-    restore_from: /var/backups/imaging.multicast/fog-20260101T101500Z-k3x0a1bc.json
+    restore_from: "{{ ended.backup_file }}"
 """
 
 RETURN = r"""
 sessions:
   description: Numbers of the sessions that were (or would be) reset or restored.
-  returned: success
+  returned: success, and when a step failed
   type: list
   elements: int
 tasks:
   description: Numbers of the tasks that were (or would be) cancelled, deleted or restored.
-  returned: success
+  returned: success, and when a step failed
   type: list
   elements: int
 associations:
   description: Numbers of the association rows that were (or would be) deleted or restored.
-  returned: success
+  returned: success, and when a step failed
   type: list
   elements: int
 senders_ended:
   description: The udp-sender trees that were (or would be) ended.
-  returned: success
+  returned: success, and when a step failed
   type: list
   elements: dict
   contains:
@@ -98,7 +103,7 @@ senders_ended:
     start: {description: Its start time in clock ticks since boot., type: int}
 findings:
   description: What is wrong, or worth knowing, on this host afterwards; worst first.
-  returned: always
+  returned: success, when a step failed, and when the database cannot be used
   type: list
   elements: dict
   contains: &finding
@@ -113,7 +118,7 @@ findings:
     gate: {description: "The role variable that must be true for that, or null.", type: str}
 findings_before:
   description: The same, before anything was done.
-  returned: success
+  returned: success, and when a step failed
   type: list
   elements: dict
   contains: *finding
@@ -134,25 +139,25 @@ steps:
     detail: {description: "Why it was not done, or what to know about it.", type: str}
 refused:
   description: Why nothing may be done, or empty.
-  returned: success
+  returned: success, and when a step failed
   type: str
 notes:
   description: What was left alone, and why.
-  returned: success
+  returned: success, and when a step failed
   type: list
   elements: str
 backup_file:
   description: The backup that was written before the first change, or null.
-  returned: success
+  returned: success, and when a step failed
   type: str
   sample: /var/backups/imaging.multicast/fog-20260101T101500Z-k3x0a1bc.json
 waited_for_lock:
   description: Seconds this run waited for another repair of the same database.
-  returned: success
+  returned: success, and when a step failed
   type: float
 lock_holder:
   description: Database connection that held the lock meanwhile, or null.
-  returned: success
+  returned: success, and when a step failed
   type: int
 missing_libraries:
   description: Python libraries this module needs and the host does not have.

@@ -42,6 +42,10 @@ EXAMPLES = r"""
 - name: See that the daemon runs and works
   imaging.multicast.fog_multicast_service:
 
+- name: Correct the storage node's address
+  imaging.multicast.fog_storage_iface:
+  register: iface
+
 - name: Restart it after the storage node's address was corrected
   imaging.multicast.fog_multicast_service:
     restart: "{{ iface is changed }}"
@@ -50,7 +54,7 @@ EXAMPLES = r"""
 RETURN = r"""
 before:
   description: FOGMulticastManager before anything was done.
-  returned: success
+  returned: success, and when a step failed
   type: dict
   contains: &service
     manager: {description: "V(systemd), V(sysv) or empty.", type: str}
@@ -67,16 +71,16 @@ before:
     log_age: {description: "Seconds since the log was written, or null.", type: float}
 after:
   description: FOGMulticastManager afterwards.
-  returned: success
+  returned: success, and when a step failed
   type: dict
   contains: *service
 evidence:
   description: The ends of FOG's logs before anything was done, by path; empty when nothing was to be done.
-  returned: success
+  returned: success, and when a step failed
   type: dict
 findings:
   description: What is wrong, or worth knowing, on this host afterwards; worst first.
-  returned: always
+  returned: success, and when a step failed
   type: list
   elements: dict
   contains: &finding
@@ -91,7 +95,7 @@ findings:
     gate: {description: "The role variable that must be true for that, or null.", type: str}
 findings_before:
   description: The same, before anything was done.
-  returned: success
+  returned: success, and when a step failed
   type: list
   elements: dict
   contains: *finding
@@ -112,11 +116,11 @@ steps:
     detail: {description: "Why it was not done, or what to know about it.", type: str}
 refused:
   description: Why nothing may be done, or empty.
-  returned: success
+  returned: success, and when a step failed
   type: str
 notes:
   description: What was left alone, and why.
-  returned: success
+  returned: success, and when a step failed
   type: list
   elements: str
 missing_libraries:

@@ -56,38 +56,38 @@ EXAMPLES = r"""
 - name: Name the interface, and make this host the master of its group
   imaging.multicast.fog_storage_iface:
     node: DefaultMember
-    interface: ens192
+    interface: eth0
     master: true
 """
 
 RETURN = r"""
 node:
   description: Name of the storage node, or null when none is this host's.
-  returned: success
+  returned: success, and when a step failed
   type: str
   sample: DefaultMember
 configured_interface:
   description: The interface in the record, afterwards.
-  returned: success
+  returned: success, and when a step failed
   type: str
 effective_interface:
   description: The interface FOG gives to udp-sender, afterwards; null when it gives none.
-  returned: success
+  returned: success, and when a step failed
   type: str
 expected_interface:
   description: The interface that carries the node's address and can multicast, or null.
-  returned: success
+  returned: success, and when a step failed
   type: str
 wrong:
   description:
     - What was wrong before, of V(record), V(address), V(route) and V(master).
     - A V(route) is never changed by this collection.
-  returned: success
+  returned: success, and when a step failed
   type: list
   elements: str
 findings:
   description: What is wrong, or worth knowing, on this host afterwards; worst first.
-  returned: always
+  returned: success, when a step failed, and when the database cannot be used
   type: list
   elements: dict
   contains: &finding
@@ -102,7 +102,7 @@ findings:
     gate: {description: "The role variable that must be true for that, or null.", type: str}
 findings_before:
   description: The same, before anything was done.
-  returned: success
+  returned: success, and when a step failed
   type: list
   elements: dict
   contains: *finding
@@ -123,25 +123,25 @@ steps:
     detail: {description: "Why it was not done, or what to know about it.", type: str}
 refused:
   description: Why nothing may be done, or empty.
-  returned: success
+  returned: success, and when a step failed
   type: str
 notes:
   description: What was left alone, and why.
-  returned: success
+  returned: success, and when a step failed
   type: list
   elements: str
 backup_file:
   description: The backup that was written before the first change, or null.
-  returned: success
+  returned: success, and when a step failed
   type: str
   sample: /var/backups/imaging.multicast/fog-20260101T101500Z-k3x0a1bc.json
 waited_for_lock:
   description: Seconds this run waited for another repair of the same database.
-  returned: success
+  returned: success, and when a step failed
   type: float
 lock_holder:
   description: Database connection that held the lock meanwhile, or null.
-  returned: success
+  returned: success, and when a step failed
   type: int
 missing_libraries:
   description: Python libraries this module needs and the host does not have.

@@ -53,6 +53,15 @@ attributes:
       - Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
     support: N/A
     details: This module never changes anything.
+  platform:
+    description: Target operating systems this module works on.
+    support: full
+    platforms: all
+  idempotent:
+    description:
+      - When run twice in a row outside check mode, with the same arguments, the second invocation reports no change.
+      - This assumes that nothing else changed the host between the two runs.
+    support: full
   bypass_host_loop:
     description: Forces a C(global) task that does not execute per host.
     support: none

@@ -138,7 +138,7 @@ EXAMPLES = r"""
   delegate_to: "{{ item.item }}"
   loop: "{{ started.results }}"
   register: received
-  until: received.finished
+  until: received is finished
   retries: 60
   delay: 2
 

@@ -40,6 +40,16 @@ attributes:
     description:
       - Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
     support: none
+  platform:
+    description: Target operating systems this module works on.
+    support: full
+    platforms: all
+  idempotent:
+    description:
+      - When run twice in a row outside check mode, with the same arguments, the second invocation reports no change.
+      - This assumes that nothing else changed the host between the two runs.
+    support: full
+    details: It always reports no change. With O(report_dir) each run writes the report anew.
   bypass_host_loop:
     description: Forces a C(global) task that does not execute per host.
     support: none
@@ -94,7 +104,7 @@ screen:
       type: str
   sample: [{"text": "fleet 1 | healthy 1 | repaired 0", "outcome": ""}]
 report_file:
-  description: The C(report.json) that was written; the other files lie beside it.
+  description: The C(report.json) that was written, or null without O(report_dir); the other files lie beside it.
   returned: always
   type: str
   sample: /home/admin/multicast-report/report.json

@@ -128,7 +128,7 @@ before:
     transmitting: {description: "Whether clients are served, or null where WDSServer could not be asked.", type: bool}
     healthy: {description: Whether it is defined and served., type: bool}
 after:
-  description: The same afterwards.
+  description: The same afterwards, or null when there is none.
   returned: success, and when a step failed
   type: dict
   contains: *namespace

@@ -108,7 +108,7 @@ before:
     start: {description: "V(auto), V(demand), V(disabled) or another word, or null.", type: str}
     boot: {description: "When the host was last booted, in the form of CIM, or null.", type: str}
     namespaces: {description: "As of M(imaging.multicast.wds_multicast_info).", type: list, elements: dict}
-    reinstall: {description: "As of M(imaging.multicast.wds_multicast_info).", type: dict}
+    reinstall: {description: "As of M(imaging.multicast.wds_multicast_info), or null.", type: dict}
 after:
   description: The same afterwards.
   returned: success, and when a step failed
