@@ -112,7 +112,8 @@ def install_python_packages(level):
         "dev": ["-r", "requirements-dev.txt"],
     }[level]
     digest = hashlib.sha256(sys.version.encode())
-    for name in ("requirements.txt", "requirements-lab.txt", "requirements-dev.txt"):
+    nodes = "extensions/head_nodes/requirements.txt"
+    for name in ("requirements.txt", "requirements-lab.txt", nodes, "requirements-dev.txt"):
         digest.update((ROOT / name).read_bytes())
     stamp = VENV / "stamp"
     done = stamp.read_text().split() if stamp.exists() else ["", ""]

@@ -203,6 +203,49 @@ def test_second_service_at_the_same_address(served: Served, tmp_path: Path) -> N
     assert not (tmp_path / "control").exists()
 
 
+def test_started_in_the_background(plain_environment: None, tmp_path: Path) -> None:
+    def cli(*words: str) -> subprocess.CompletedProcess[str]:
+        env = {**os.environ, "PYTHONPATH": str(ROOT)}
+        return subprocess.run([*MODULE, *words], cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+
+    started = cli("start", "hn1=missing-namespace,event-592", "hn2", "--baseline", "--inventory", "inventory.json")
+    try:
+        assert started.returncode == 0, started.stderr
+        content = json.loads((tmp_path / "inventory.json").read_text(encoding="utf-8"))["all"]["children"]
+        hosts = content["hpc_head_nodes"]["hosts"]
+        assert f"hn2: {hosts['hn2']['ansible_host']} ports 5985 and 5986, {USER} {PASSWORD}\n" in started.stderr
+        state = {name: json.loads(cli("state", name).stdout) for name in hosts}
+        kept = "HKEY_LOCAL_MACHINE\\SOFTWARE\\imaging.multicast\\Namespaces\\HN1-CCP"
+        assert state["hn1"]["registry"][kept]["ContentProvider"] == "WDS"
+        assert [len(each["live"]) for each in state.values()] == [0, 1]
+        seen = {name: {event[1] for event in each["events"]} for name, each in state.items()}
+        assert seen["hn1"] - seen["hn2"] == {592, 771}
+        assert run(pywinrm(f"http://{hosts['hn2']['ansible_host']}:5985/wsman"), "dir", "C:\\").code != 0
+    finally:
+        stopped = cli("stop")
+    assert stopped.returncode == 1
+    assert stopped.stderr.startswith("hn2 refused, because it is not modelled: ")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "error: name a node, or give a file with --nodes"),
+        (["hn1=tipsy"], "no fault 'tipsy'; there are missing-namespace"),
+        (["hn1", "--build", "1"], "hn1: head_node with "),
+        (["hn1", "hn1"], "two nodes are called hn1"),
+    ],
+)
+def test_start_tells_what_is_wrong(tmp_path: Path, words: list[str], said: str) -> None:
+    arguments = ["start", *words, "--socket", str(tmp_path / "control")]
+    done = subprocess.run([*MODULE, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_nobody_there(tmp_path: Path) -> None:
     with pytest.raises(ControlError, match="no simulated head nodes answer at"):
         Control(tmp_path / "control").status()
