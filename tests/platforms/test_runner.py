@@ -37,7 +37,7 @@ FOG = ("fog1", "fog4", "store1", "store2")
 HEAD_NODES = ("hn1", "hn2")
 # By name, every second one.
 PARTS = ({"fog1", "hn1", "store1"}, {"fog4", "hn2", "store2"})
-BROKEN = {"fog1": "service-stopped", "fog4": "child-dead", "store1": "service-stopped"}
+BROKEN = {"fog1": "service-stopped", "fog4": "no-master", "store1": "service-stopped"}
 BY_HAND = "fog1"
 LOGIN = {"username": "awx-job", "password": f"Pw-{secrets.token_hex(8)}"}
 
