@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
+from extensions.head_nodes.machine import OWN, Live
+from extensions.head_nodes.nodes import healthy_log
 from plugins.module_utils._findings import finding
 from tests.lab import controller
 from tests.lab.borrow import borrowed
@@ -24,8 +26,6 @@ from tests.lab.host import Host
 from tests.lab.lab import Lab
 from tests.lab.scenes import held_daemon, sending, stale
 from tests.lab.wds.conftest import Heads, breaking, heads, wds_authority
-from tests.lab.windows.machine import OWN, Live
-from tests.lab.windows.nodes import healthy_log
 from tests.lab.windows.site import Site
 from tests.project.tree import BIN, CACHE, ROOT, environment, run
 
