@@ -26,6 +26,7 @@ from tests.lab.fog.faults import FAULTS, GONE_ADDRESS
 from tests.lab.fog.service import log_shows
 from tests.lab.host import Host
 from tests.lab.lab import Lab
+from tests.platforms.installed import Installed
 from tests.project.tree import BIN, CACHE, ROOT, environment, run
 from tests.project.venvs import platform
 
@@ -47,12 +48,7 @@ def plugin() -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def installed(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A collections path with the collection as its users install it."""
-    folder = tmp_path_factory.mktemp("eda") / "collections"
-    # Without the checkout's ansible.cfg, which knows the collection already.
-    env = environment(ANSIBLE_HOME=str(folder.parent / "home"), ANSIBLE_COLLECTIONS_PATH=str(folder))
-    words = ("collection", "install", archive, "--offline", "-p", folder)
-    run(BIN / "ansible-galaxy", *words, cwd=folder.parent, env=env)
-    return folder
+    return Installed(archive, tmp_path_factory.mktemp("eda"), BIN).collections
 
 
 # --- the plugin by itself -------------------------------------------------------------------------------------------

@@ -1,13 +1,12 @@
 """What is shipped and what is promised about it: documentation, package, changelog, make targets."""
 
 import re
-import shutil
 import tarfile
 
 import pytest
 import yaml
 
-from tests.project.tree import BIN, CACHE, ROOT, environment, files, run
+from tests.project.tree import BIN, ROOT, archive, files, run
 from tools import findings_doc
 
 MODULES = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("[!_]*.py"))
@@ -28,13 +27,7 @@ def test_documentation_renders(module):
 
 
 def test_package_builds(tmp_path):
-    tree = tmp_path / "tree"
-    for file in files():
-        (tree / file).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(ROOT / file, tree / file)
-    env = environment(ANSIBLE_HOME=str(CACHE / "ansible"))
-    run(BIN / "ansible-galaxy", "collection", "build", tree, "--output-path", tmp_path, env=env)
-    (package,) = tmp_path.glob("imaging-multicast-*.tar.gz")
+    package = archive(tmp_path)
     with tarfile.open(package) as content:
         names = set(content.getnames())
     assert {"README.md", "LICENSE", "meta/runtime.yml", *(f"plugins/modules/{name}.py" for name in MODULES)} <= names

@@ -1,6 +1,7 @@
 """The checkout as the project's tests see it."""
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -45,3 +46,14 @@ def run(*command: str | Path, cwd: Path = ROOT, env: dict[str, str] | None = Non
     )
     assert done.returncode == 0, f"{' '.join(map(str, command))} ended with {done.returncode}:\n{done.stdout}"
     return done.stdout
+
+
+def archive(folder: Path) -> Path:
+    """The collection's archive, built in ``folder`` from the checkout as it is."""
+    for file in files():
+        (folder / "tree" / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / file, folder / "tree" / file)
+    env = environment(ANSIBLE_HOME=str(CACHE / "ansible"))
+    run(BIN / "ansible-galaxy", "collection", "build", folder / "tree", "--output-path", folder, env=env)
+    (built,) = folder.glob("imaging-multicast-*.tar.gz")
+    return built
