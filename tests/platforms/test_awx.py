@@ -85,12 +85,16 @@ def schema() -> Mapping[str, Any]:
 
 @pytest.fixture
 def awx(schema: Mapping[str, Any]) -> Awx:
-    """A fresh AWX whose projects all have the files of extensions/awx."""
+    """A fresh AWX whose projects all have the files of extensions/awx/templates."""
     return _awx(schema)
 
 
 def _awx(schema: Mapping[str, Any]) -> Awx:
-    return Awx(schema, TOKEN, [file.name for file in PROJECT.glob("*.yml") if _PLAYBOOK.search(file.read_text())])
+    return Awx(
+        schema,
+        TOKEN,
+        [file.name for file in (PROJECT / "templates").glob("*.yml") if _PLAYBOOK.search(file.read_text())],
+    )
 
 
 def _configured(folder: Path, awx: Awx, *options: str, project: Path = PROJECT) -> Run:
@@ -250,9 +254,8 @@ def test_the_rule_of_the_schedule_is_one(seen: Seen) -> None:
 
 
 def test_pins() -> None:
-    pins = {
-        each["name"]: each["version"] for each in _yaml(PROJECT / "collections" / "requirements.yml")["collections"]
-    }
+    files = [folder / "collections" / "requirements.yml" for folder in (PROJECT, PROJECT / "templates")]
+    pins = {each["name"]: each["version"] for file in files for each in _yaml(file)["collections"]}
     manifest = json.loads((bundled("awx") / "ansible_collections" / "awx" / "awx" / "MANIFEST.json").read_text())
     assert pins == {
         "awx.awx": manifest["collection_info"]["version"],
@@ -269,7 +272,7 @@ def _yaml(file: Path) -> Any:
 def test_a_wrong_name_in_the_playbook_ends_it(awx: Awx, tmp_path: Path) -> None:
     project = tmp_path / "project"
     shutil.copytree(PROJECT, project)
-    playbook = project / "configure.yml"
+    playbook = project / "tasks" / "objects.yml"
     text = playbook.read_text()
     assert text.count(" image: ") == 1
     playbook.write_text(text.replace(" image: ", " picture: "))

@@ -3,6 +3,7 @@
 The workflow: an unsliced check publishes ``multicast_broken``; AWX hands it to the sliced repair after it.
 """
 
+import hashlib
 import json
 import secrets
 import shlex
@@ -20,11 +21,12 @@ from extensions.head_nodes.wsman import Settings
 from tests.lab import headnodes, witness
 from tests.lab.borrow import borrowed
 from tests.lab.conftest import Boot
-from tests.lab.fog import health, layout
+from tests.lab.fog import health, layout, processes
 from tests.lab.fog.database import Sql
 from tests.lab.fog.effects import EFFECTS
 from tests.lab.fog.faults import FAULTS
 from tests.lab.fog.laboratory import database_server
+from tests.lab.fog.sessions import queue_session, receive, wait_sending
 from tests.lab.host import Host
 from tests.lab.lab import Lab
 from tests.platforms.awx.jobs import Engine, Finished, Inventory
@@ -55,6 +57,8 @@ class Seen(NamedTuple):
     healed: Mapping[str, object]
     namespaces: Mapping[str, Sequence[str]]
     again: Finished
+    sent: Sequence[str]
+    received: Sequence[str]
 
 
 def settings() -> Mapping[str, Any]:
@@ -132,8 +136,10 @@ def engine(lab: Lab, boot: Boot, archive: Path, tmp_path_factory: pytest.TempPat
     env = environment(ANSIBLE_HOME=str(CACHE / "ansible"))
     install = ("collection", "install", archive, "--offline", "-p", folder / "collections")
     run(BIN / "ansible-galaxy", *install, cwd=folder, env=env)  # not where ansible.cfg names the checkout's collections
-    boot(*FOG)
-    return Engine(platform("runner"), lab.command, PROJECT, folder / "collections", lab.ssh.key.read_text())
+    boot(*FOG, "client1")
+    return Engine(
+        platform("runner"), lab.command, PROJECT / "templates", folder / "collections", lab.ssh.key.read_text()
+    )
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +151,8 @@ def seen(lab: Lab, boot: Boot, engine: Engine, tmp_path_factory: pytest.TempPath
         servers = [host for host in hosts if host.spec.database == host.name]
         for server in servers:
             _grant(server)
-        yield _go_through(lab, hosts, control, Workflow(engine, inventory(lab), tmp_path_factory.mktemp("jobs")))
+        workflow = Workflow(engine, inventory(lab), tmp_path_factory.mktemp("jobs"))
+        yield _go_through(lab, hosts, control, workflow)
         for server in servers:
             Sql(server).run("DROP USER %s@'%%'", LOGIN["username"])
         for name, node in control.status().items():
@@ -156,6 +163,15 @@ def _grant(server: Host) -> None:
     sql = Sql(server)
     sql.run("CREATE USER %s@'%%' IDENTIFIED BY %s", LOGIN["username"], LOGIN["password"])
     sql.run("GRANT SELECT, INSERT, UPDATE, DELETE ON fog.* TO %s@'%%'", LOGIN["username"])
+
+
+def _image(server: Host, client: Host) -> tuple[list[str], list[str]]:
+    """Have FOG's daemon send an image to a client; the SHA-256 of its files there and here."""
+    session = queue_session(server, clients=1)
+    wait_sending(server, session)
+    folder = processes.tree_path(server, f"{layout.IMAGES}/{layout.WINDOWS.folder}")
+    files = [folder / f"d1p{number}.img" for number in range(1, len(layout.WINDOWS.partitions) + 1)]
+    return [hashlib.sha256(file.read_bytes()).hexdigest() for file in files], receive(client, session).wait()
 
 
 def _go_through(lab: Lab, hosts: Sequence[Host], control: Control, workflow: Workflow) -> Seen:
@@ -185,9 +201,11 @@ def _go_through(lab: Lab, hosts: Sequence[Host], control: Control, workflow: Wor
     for host in hosts:
         health.assert_serving(host)
     again = workflow.check()
+    sent, received = _image(lab.hosts["fog4"], lab.hosts["client1"])
     return Seen(
         warned, refused, before, after_refusal, checked, repaired, whole, healed,
-        {name: [live["name"] for live in control.dump(name)["live"]] for name in HEAD_NODES}, again,
+        {name: [live["name"] for live in control.dump(name)["live"]] for name in HEAD_NODES},
+        again, sent, received,
     )  # fmt: skip
 
 
@@ -228,8 +246,9 @@ def test_slices_repair_what_the_check_found(seen: Seen) -> None:
         {"fog4": "repaired", "hn2": "healthy", "store2": "healthy"},
     ]
     assert [part.artifacts["multicast_in_order"] for part in seen.repaired] == [True, True]
-    # What the modules say does not count: SQL, systemctl, /proc and the simulated nodes' own state do.
+    # The modules' word does not count: SQL, systemctl, /proc, an image on the wire, the simulated nodes' own state do.
     assert seen.healed == seen.whole
+    assert seen.received == seen.sent
     assert seen.namespaces == {name: [f"{name.upper()}-CCP"] for name in HEAD_NODES}
     assert outcomes(seen.again) == dict.fromkeys((*FOG, *HEAD_NODES), "healthy")
 

@@ -34,8 +34,8 @@ _OTHER_NAMES = {
     "webhook_credential": "credentials",
     "signature_validation_credential": "credentials",
 }
-# Fields that AWX takes empty as null.
-_NULLABLE = {"host_filter"}
+# Fields that may be null, and what AWX makes of it.
+_NULLABLE = {"host_filter": None, "kind": ""}
 # What makes an object one of its kind, beside its name.
 _WITHIN = {
     "credentials": ("organization", "credential_type"),
@@ -315,7 +315,11 @@ class Awx:
         if not isinstance(body, dict):
             raise Refusal("the body is no object")
         fields = self.schema["fields"][kind]
-        given = {name: value for name, value in body.items() if name not in _READ_ONLY}
+        given = {
+            name: _NULLABLE[name] if value is None and name in _NULLABLE else value
+            for name, value in body.items()
+            if name not in _READ_ONLY
+        }
         for name, value in given.items():
             if name not in fields:
                 raise Refusal(f"{kind} have no field {name!r}")
@@ -328,10 +332,10 @@ class Awx:
 
     def _value(self, name: str, value: Any, told: Mapping[str, Any]) -> None:
         kind, choices = told.get("type"), told.get("choices")
-        if value is None:
-            if name not in _NULLABLE:
-                raise Refusal(f"{name} may not be null")
+        if value is None and name in _NULLABLE:
             return
+        if value is None:
+            raise Refusal(f"{name} may not be null")
         target = _OTHER_NAMES.get(name) or self._plural(name)
         if target and isinstance(value, int) and not isinstance(value, bool):
             kinds = UNIFIED if target == "unified_job_templates" else (target,)
