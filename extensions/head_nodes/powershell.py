@@ -115,21 +115,36 @@ class Node(Protocol):
     """A node of the syntax tree, as far as it is used here."""
 
     @property
-    def type(self) -> str: ...
+    def type(self) -> str:
+        """The kind of node, as the grammar calls it."""
+
     @property
-    def children(self) -> list[Any]: ...
+    def children(self) -> list[Any]:
+        """All children, punctuation too."""
+
     @property
-    def named_children(self) -> list[Any]: ...
+    def named_children(self) -> list[Any]:
+        """The children that the grammar names."""
+
     @property
-    def child_count(self) -> int: ...
+    def child_count(self) -> int:
+        """How many children there are."""
+
     @property
-    def is_named(self) -> bool: ...
+    def is_named(self) -> bool:
+        """Whether the grammar names it."""
+
     @property
-    def start_byte(self) -> int: ...
+    def start_byte(self) -> int:
+        """Where it begins in the script."""
+
     @property
-    def end_byte(self) -> int: ...
+    def end_byte(self) -> int:
+        """Where it ends in the script."""
+
     @property
-    def has_error(self) -> bool: ...
+    def has_error(self) -> bool:
+        """Whether the grammar met an error in it."""
 
 
 # --- values ---------------------------------------------------------------------------------------------------------

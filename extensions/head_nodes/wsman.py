@@ -58,13 +58,20 @@ class Execution(Protocol):
     """What running something gave; ``lose`` (of LOSSES) asks for the connection to be dropped there."""
 
     @property
-    def stdout(self) -> bytes: ...
+    def stdout(self) -> bytes:
+        """What it printed."""
+
     @property
-    def stderr(self) -> bytes: ...
+    def stderr(self) -> bytes:
+        """What it printed as errors."""
+
     @property
-    def code(self) -> int: ...
+    def code(self) -> int:
+        """Its exit code."""
+
     @property
-    def lose(self) -> str | None: ...
+    def lose(self) -> str | None:
+        """What is lost on the way, one of LOSSES."""
 
 
 class Machine(Protocol):
@@ -76,18 +83,35 @@ class Machine(Protocol):
     """
 
     @property
-    def refused(self) -> list[str]: ...
+    def refused(self) -> list[str]:
+        """What was asked for and is not modelled."""
+
     @property
-    def writes(self) -> list[str]: ...
+    def writes(self) -> list[str]:
+        """What was changed, a line each."""
+
     @property
-    def boots(self) -> int: ...
+    def boots(self) -> int:
+        """How often it went down."""
+
     @property
-    def powershell(self) -> str | None: ...
-    def run_cmd(self, command: str, arguments: Sequence[str], codepage: int, user: str) -> Execution: ...
-    def run_program(self, command: str, arguments: Sequence[str], codepage: int, user: str) -> Execution: ...
-    def run_powershell(self, script: str, user: str) -> Execution: ...
-    def accepts(self) -> bool: ...
-    def dump(self) -> Any: ...
+    def powershell(self) -> str | None:
+        """The version of PowerShell."""
+
+    def run_cmd(self, command: str, arguments: Sequence[str], codepage: int, user: str) -> Execution:
+        """Run a line of cmd.exe."""
+
+    def run_program(self, command: str, arguments: Sequence[str], codepage: int, user: str) -> Execution:
+        """Run the command line of a process."""
+
+    def run_powershell(self, script: str, user: str) -> Execution:
+        """Run a script."""
+
+    def accepts(self) -> bool:
+        """Whether it answers, and is not down."""
+
+    def dump(self) -> Any:
+        """The whole state, for JSON."""
 
 
 # Runs something on the machine: how it went, and its output in pieces of a stream's name and data.

@@ -35,7 +35,7 @@ PINNED = "2.19"
 # `make test` has the release of .venv, `make test-all` the others too.
 RELEASES = [PINNED, *(pytest.param(name, marks=pytest.mark.platform) for name in CORES if name != PINNED)]
 # Never shipped, and held to ruff and mypy: ansible-test's rules are for collections.
-NOT_OF_THE_COLLECTION = ("tests/bench", "tests/lab", "tests/project", "tools")
+NOT_OF_THE_COLLECTION = ("tests/bench", "tests/lab", "tests/platforms", "tests/project", "tools")
 ABSENT_PYTHON = re.compile(
     r'Skipping (?:sanity test "(?:compile|import)"|unit tests) on Python 3\.(\d+) because it could'
 )
