@@ -1,5 +1,6 @@
 """multicast_probe on real hosts over a real bridge: it proves what works, and tells each cause from the others."""
 
+import functools
 import itertools
 import subprocess
 import time
@@ -140,6 +141,10 @@ def in_netns(netns: str, words: Sequence[str], *, check: bool) -> None:
     subprocess.run(["ip", "netns", "exec", netns, *words], stdin=subprocess.DEVNULL, capture_output=True, check=check)
 
 
+def receivers(host: Host) -> list[processes.Running]:
+    return [one for one in processes.running(host) if one.argv and one.argv[0].endswith("udp-receiver")]
+
+
 def test_a_network_that_works_is_proven(lab: Lab, hosts: Hosts) -> None:
     planned = call(lab, hosts.fog, "--check", role="sender", size=SIZE)
     found = probe(lab, hosts, portbase=planned["portbase"])
@@ -156,6 +161,28 @@ def test_a_network_that_works_is_proven(lab: Lab, hosts: Hosts) -> None:
     assert not any(one["changed"] for one in (found.sent, *found.received, found.judged))
     assert found.sent["group"] == "234.99.1.1"
     assert "234.99.1.1" in found.received[0]["groups"]
+
+
+def test_receivers_wait_for_a_sender_that_does_not_announce_itself(lab: Lab, hosts: Hosts) -> None:
+    """FOG_MULTICAST_RENDEZVOUS may be the server's own address: then a udp-receiver asks once, and nobody calls it."""
+    here: dict[str, Any] = {
+        "portbase": next(PORTS),
+        "rendezvous": hosts.fog.address,
+        "size": SIZE,
+        "timeout": TIMEOUT,
+        "bitrate": RATE,
+    }
+    clients = [
+        controller.start(lab, host, MODULE, arguments={"role": "receiver", **here}) for host in (hosts.one, hosts.two)
+    ]
+    for host in (hosts.one, hosts.two):
+        processes.wait_for(f"{host.name} to listen", functools.partial(receivers, host))
+    time.sleep(3)  # the first question of each has gone unheard
+    sent = call(lab, hosts.fog, role="sender", receivers=2, **here)
+    received = [client.result() for client in clients]
+    found = Probe(sent, received, judge([sent, *received]))
+    assert found.ids() == set(), found
+    assert found.judged["complete"]
 
 
 def test_one_slow_receiver_is_told(lab: Lab, hosts: Hosts) -> None:

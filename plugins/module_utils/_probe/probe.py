@@ -29,6 +29,8 @@ from .watch import Watcher
 JUDGE = "judge"
 #: Where udp-sender announces itself when nothing else is said; a receiver that joins it may start first or last.
 CONTROL = "224.0.0.1"
+#: Seconds after which a receiver that nobody answered asks again.
+_PATIENCE = 2.0
 #: Bytes of a block of udp-sender, and how many it has sent is known from its statistics.
 BLOCK = 1456
 #: Bits a second without a wish: what every network of today carries, and what leaves room for others.
@@ -318,8 +320,18 @@ def _listen(end: End, until: float) -> End:
     before = read_counters()
     start_timeout = int(max(3, min(120, timeout * 3 / 4)))
     command = udpcast.receiver_command(_which("udp-receiver"), end.stream, start_timeout)
+    # udp-receiver asks once. A sender with an address of its own does not announce itself, so it is asked again.
+    once = udpcast.announced(end.stream)
+
+    def lonely(seconds: float, said: bytes) -> bool:
+        return (
+            not once and seconds > _PATIENCE and udpcast.CONNECTED not in said and until - time.monotonic() > _PATIENCE
+        )
+
     try:
-        done = run(command, timeout, watch=watcher.look)
+        done = run(command, timeout, watch=watcher.look, abandon=lonely)
+        while done.timed_out and until - time.monotonic() > _PATIENCE:
+            done = run(command, _left(until), watch=watcher.look, abandon=lonely)
     finally:
         watcher.close()
     return end._replace(

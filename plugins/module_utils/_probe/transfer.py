@@ -29,6 +29,8 @@ _KEPT = 256 * 1024
 
 #: Called while the program runs: takes the seconds since the start, the bytes until then, and what it printed.
 Watch = Callable[[float, int, bytes], None]
+#: The same, with the bytes left out; true ends the program.
+Abandon = Callable[[float, bytes], bool]
 
 
 class Transfer(NamedTuple):
@@ -61,11 +63,13 @@ def run(
     timeout: float,
     payload: Optional[Iterator[bytes]] = None,
     watch: Optional[Watch] = None,
+    abandon: Optional[Abandon] = None,
 ) -> Transfer:
     """Run ``command`` for at most ``timeout`` seconds; nothing of it runs any more when this returns.
 
     :param payload: what a sender sends; None for a receiver, whose standard output is counted and hashed.
     :param watch: called every :data:`INTERVAL` seconds.
+    :param abandon: asked as often; when it says so the program is ended, and has timed out.
     """
     try:
         # run_command can neither stream nor arrange for the program's death.
@@ -81,7 +85,7 @@ def run(
     except (OSError, subprocess.SubprocessError, AttributeError) as error:
         return Transfer(None, False, 0, 0.0, "", "", str(error))
     try:
-        return _Pump(process, timeout, payload, watch).work()
+        return _Pump(process, timeout, payload, watch, abandon).work()
     finally:
         if process.poll() is None:
             process.kill()
@@ -103,10 +107,12 @@ class _Pump:
         timeout: float,
         payload: Optional[Iterator[bytes]],
         watch: Optional[Watch],
+        abandon: Optional[Abandon],
     ) -> None:
         self.process = process
         self.payload = payload
         self.watch = watch
+        self.abandon = abandon
         self.began = time.monotonic()
         self.deadline = self.began + timeout
         self.first: Optional[float] = None
@@ -124,7 +130,7 @@ class _Pump:
             now = time.monotonic()
             if now - self.looked >= INTERVAL:
                 self._look(now)
-            if now >= self.deadline:
+            if now >= self.deadline or (self.abandon is not None and self.abandon(now - self.began, self.said)):
                 timed_out = True
                 break
             ready = select.select(list(readers), list(writers), [], min(INTERVAL, self.deadline - now))

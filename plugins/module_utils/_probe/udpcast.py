@@ -25,6 +25,15 @@ class Stream(NamedTuple):
     hello_interval: str = ""  # --rexmit-hello-interval
 
 
+#: What udp-receiver prints when its sender has answered.
+CONNECTED = b"Connected as"
+
+
+def announced(stream: Stream) -> bool:
+    """Whether the sender announces itself to receivers that were there before it: at a multicast address it does."""
+    return not stream.rendezvous or 224 <= int(stream.rendezvous.split(".")[0]) <= 239
+
+
 class Said(NamedTuple):
     """What a udp-sender or udp-receiver said of itself; every field empty, zero or None where it did not."""
 

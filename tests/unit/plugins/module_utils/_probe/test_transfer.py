@@ -49,6 +49,18 @@ def test_a_receiver_that_takes_no_notice_of_sigterm_ends_at_the_deadline():
     assert done.bytes == 2
 
 
+def test_a_program_is_ended_when_nobody_waits_for_it_any_more():
+    told = []
+
+    def heard(seconds, said):
+        told.append(said)
+        return b"enough" in said
+
+    done = run([PYTHON, "-c", "import sys, time; sys.stderr.write('enough'); time.sleep(600)"], 600, abandon=heard)
+    assert (done.timed_out, done.code) == (True, -signal.SIGKILL)
+    assert told[-1] == b"enough"
+
+
 def test_a_sender_that_ends_before_it_has_everything():
     done = run([PYTHON, "-c", "import sys; sys.exit(3)"], 30, iter([b"a" * 65536] * 100))
     assert (done.code, done.timed_out) == (3, False)

@@ -7,6 +7,7 @@
 from ansible_collections.imaging.multicast.plugins.module_utils._probe.udpcast import (
     Said,
     Stream,
+    announced,
     parse,
     receiver_command,
     sender_command,
@@ -128,3 +129,10 @@ def test_a_receiver_meets_the_sender_where_it_announces_itself():
     assert words[words.index("--mcast-rdv-address") + 1] == "224.0.0.1"
     assert words[words.index("--start-timeout") + 1] == "9"
     assert "--file" not in words
+
+
+def test_a_sender_announces_itself_at_multicast_addresses_only():
+    told = {
+        address: announced(Stream("eth0", 50000, address)) for address in ("", "224.0.0.1", "239.1.2.3", "10.1.2.3")
+    }
+    assert told == {"": True, "224.0.0.1": True, "239.1.2.3": True, "10.1.2.3": False}
