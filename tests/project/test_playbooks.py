@@ -73,7 +73,7 @@ class Fleet:
         modules.mkdir(parents=True)
         for name in ("roles", "playbooks", "meta", "galaxy.yml"):
             (self.tree / name).symlink_to(ROOT / name)
-        for name in ("action", "doc_fragments", "module_utils", "plugin_utils", "test"):
+        for name in ("action", "doc_fragments", "lookup", "module_utils", "plugin_utils", "test"):
             (self.tree / "plugins" / name).symlink_to(ROOT / "plugins" / name)
         for name in OTHER_MODULES:
             (modules / f"{name}.py").symlink_to(ROOT / "plugins" / "modules" / f"{name}.py")

@@ -57,13 +57,6 @@ def test_every_variable_is_specified(role):
 
 
 @pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
-def test_the_part_that_comes_first_checks_every_variable(role):
-    specs = roles_doc.specs(role)
-    if (role / "tasks" / "observe.yml").exists():
-        assert specs["observe"]["options"] == specs["main"]["options"]
-
-
-@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
 def test_every_variable_of_its_own_has_its_prefix(role):
     own = set(load(role / "defaults" / "main.yml")) | set(load(role / "vars" / "main.yml"))
     own |= {name for path in role.glob("tasks/*.yml") for name in assigned(yaml.safe_load(path.read_text()))}
