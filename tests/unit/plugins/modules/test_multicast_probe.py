@@ -41,7 +41,7 @@ class Network:
         self.cut = None  # how much a receiver gets
         self.receivers = None  # how many come
 
-    def run(self, command, timeout, sent=None, watch=None):
+    def run(self, command, timeout, sent=None, watch=None, abandon=None):
         self.commands.append(list(command))
         self.timeouts.append(timeout)
         port = int(command[command.index("--portbase") + 1])
@@ -53,6 +53,7 @@ class Network:
             return self.result(data, SENT.format(connected=connected) if come else SENT.partition("\n")[0])
         data = b"".join(payload.chunks(port, SIZE))[: self.cut]
         watch(0.1, len(data), RECEIVED.encode())
+        assert not abandon(30.0, RECEIVED.encode())
         return self.result(data, RECEIVED)
 
     @staticmethod
