@@ -8,8 +8,8 @@ import os
 import tempfile
 
 
-def replace(path: str, content: bytes) -> None:
-    """Put a file in the place of ``path`` that everybody may read: whole, or not at all.
+def replace(path: str, content: bytes, mode: int = 0o644) -> None:
+    """Put a file with these permissions in the place of ``path``: whole, or not at all, also after a crash.
 
     Raises OSError; ``path`` is then as it was.
     """
@@ -19,7 +19,7 @@ def replace(path: str, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-            os.fchmod(file.fileno(), 0o644)
+            os.fchmod(file.fileno(), mode)
         os.replace(draft, path)
     except BaseException:
         os.unlink(draft)

@@ -17,13 +17,12 @@ import math
 import os
 import re
 import socket
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 # Relative: ansible-rulebook has no loader of collections (extensions/eda/plugins/event_source).
-from . import _events, _follow
+from . import _events, _files, _follow
 
 LOG = "/opt/fog/log/multicast.log"
 STATE = "/var/lib/imaging-multicast/fog_multicast_log.json"
@@ -183,7 +182,7 @@ class Watch:
         }
         text = json.dumps({"version": _VERSION, "logs": logs, "runs": self._gate.runs})
         if text != self._written:
-            _write(self._given.state, text)
+            _files.replace(self._given.state, text.encode(), 0o600)
             self._written = text
 
     def _begin(self) -> None:
@@ -266,17 +265,3 @@ def _read(path: str) -> str:
             return file.read()
     except FileNotFoundError:
         return ""
-
-
-def _write(path: str, text: str) -> None:
-    """Put a private file in place as a whole: there is the old one or the new one, also after a crash."""
-    handle, draft = tempfile.mkstemp(prefix=f".{os.path.basename(path)}.", dir=os.path.dirname(path))
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(draft, path)
-    except BaseException:
-        os.unlink(draft)
-        raise

@@ -23,7 +23,8 @@ def bundled(*namespaces: str) -> Path:
     with open(CACHE / f"{folder.name}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not stamp.exists() or stamp.read_text() != _PIN.read_text():
-            shutil.rmtree(folder, ignore_errors=True)
+            if folder.exists():
+                shutil.rmtree(folder)
             env = environment(PIP_CACHE_DIR=str(CACHE / "pip"), PIP_DISABLE_PIP_VERSION_CHECK="1")
             pip = (sys.executable, "-m", "pip", "download", "--no-input", "--no-deps", "--only-binary", ":all:")
             run(*pip, "--dest", folder / "wheel", "-r", _PIN, env=env)
