@@ -56,7 +56,9 @@ def test_a_program_is_ended_when_nobody_waits_for_it_any_more():
         told.append(said)
         return b"enough" in said
 
-    done = run([PYTHON, "-c", "import sys, time; sys.stderr.write('enough'); time.sleep(600)"], 600, abandon=heard)
+    # Without flush it keeps its word for itself, unless PYTHONUNBUFFERED happens to be set.
+    script = "import sys, time; print('enough', end='', file=sys.stderr, flush=True); time.sleep(60)"
+    done = run([PYTHON, "-c", script], 60, abandon=heard)
     assert (done.timed_out, done.code) == (True, -signal.SIGKILL)
     assert told[-1] == b"enough"
 
