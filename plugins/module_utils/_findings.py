@@ -351,7 +351,7 @@ CATALOGUE = {
         "Run wds_transport_server with state: reinstalled again: it continues where it stood.",
         True,
         "wds_multicast_allow_reinstall",
-        "issue 3, section 3",
+        "facts/windows.md section 9",
     ),
     "wds.service.stopped": Entry(
         ERROR,
@@ -412,7 +412,7 @@ CATALOGUE = {
         "Make it anew with the values asked for (wds_multicast_namespace).",
         True,
         None,
-        "issue 3, section 3",
+        "how-it-decides.md, head nodes",
     ),
     "wds.provider.missing": Entry(
         ERROR,
@@ -431,7 +431,7 @@ CATALOGUE = {
         "Save it (wds_multicast_namespace): once the namespace is gone, its definition cannot be known.",
         True,
         None,
-        "facts/windows.md section 1; issue 3, section 3",
+        "facts/windows.md section 1",
     ),
     "wds.event.513": Entry(
         ERROR,
@@ -669,7 +669,7 @@ CATALOGUE = {
         "evidence names.",
         False,
         None,
-        "issue 3, section 5",
+        "how-it-decides.md, head nodes",
     ),
     "hpc.deployment.blank_namespace": Entry(
         WARNING,
@@ -716,7 +716,7 @@ CATALOGUE = {
         "Open UDP 49152-65533 in the receiver's firewall, or switch it off while it is imaged.",
         False,
         None,
-        "facts/fog.md section 4, row 5; facts/toolchain.md, multicast on a bridge",
+        "facts/fog.md section 4, row 5; seen on the lab's bridge",
     ),
     "net.source.wrong": Entry(
         ERROR,
@@ -748,7 +748,7 @@ CATALOGUE = {
         "snooping off.",
         False,
         None,
-        "facts/toolchain.md, multicast on a bridge; RFC 4541 section 2.1",
+        "seen on the lab's bridge; RFC 4541 section 2.1",
     ),
     "net.ttl.short": Entry(
         ERROR,
@@ -766,7 +766,7 @@ CATALOGUE = {
         "Look for another udp-sender on this port in the network, then test the receiver's hardware.",
         False,
         None,
-        "issue 4, section 1",
+        "how-it-decides.md, the probe",
     ),
     "net.probe.incomplete": Entry(
         ERROR,
@@ -775,7 +775,7 @@ CATALOGUE = {
         "Look at the findings of the other hosts of the probe, then at the switches between them.",
         False,
         None,
-        "issue 4, section 1",
+        "how-it-decides.md, the probe",
     ),
     "net.receiver.slow": Entry(
         WARNING,
@@ -785,7 +785,7 @@ CATALOGUE = {
         "Look at the port and the cable of that host, or image it by itself.",
         False,
         None,
-        "facts/fog.md section 2 (--full-duplex waits for every receiver); facts/toolchain.md, tbf",
+        "facts/fog.md section 2 (--full-duplex waits for every receiver); seen behind a slow port of the lab",
     ),
     "net.loss": Entry(
         WARNING,
@@ -794,7 +794,7 @@ CATALOGUE = {
         "Look at the error counters of the ports on the way, and at storm control.",
         False,
         None,
-        "facts/toolchain.md, multicast on a bridge",
+        "seen on the lab's bridge",
     ),
     "net.mtu.fragmentation": Entry(
         WARNING,
@@ -812,7 +812,7 @@ CATALOGUE = {
         "Look at the rules by hand.",
         False,
         None,
-        "issue 4, section 1",
+        "how-it-decides.md, the probe",
     ),
     "net.receiver.absent": Entry(
         INFO,
@@ -821,7 +821,7 @@ CATALOGUE = {
         "Start the host, or take it out of multicast_probe_clients.",
         False,
         None,
-        "issue 4, section 1",
+        "how-it-decides.md, the probe",
     ),
     "net.probe.proven": Entry(
         INFO,
@@ -830,7 +830,7 @@ CATALOGUE = {
         "Nothing is to be done.",
         False,
         None,
-        "issue 4, section 1",
+        "how-it-decides.md, the probe",
     ),
     "net.probe.out_of_reach": Entry(
         INFO,
@@ -839,7 +839,7 @@ CATALOGUE = {
         "Deploy one compute node and look at its deployment log.",
         False,
         None,
-        "issue 4, section 1",
+        "how-it-decides.md, the probe",
     ),
     "net.probe.alone": Entry(
         INFO,
@@ -848,6 +848,6 @@ CATALOGUE = {
         "Give hosts that can run udp-receiver as multicast_probe_clients.",
         False,
         None,
-        "issue 4, section 1",
+        "how-it-decides.md, the probe",
     ),
 }  # type: Dict[str, Entry]
