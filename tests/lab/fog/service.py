@@ -29,11 +29,16 @@ def log_shows(host: Host, text: str, last: bool = False, timeout: float = 60.0) 
 
 
 def restart(host: Host) -> None:
-    """Restart the stand-in; its log starts anew. However often, a host does not meet systemd's start limit."""
+    """Restart the stand-in, and wait until it runs; its log starts anew.
+
+    However often, a host does not meet systemd's start limit. Raises HostError when it does not run.
+    """
     host.run(["systemctl", "stop", layout.UNIT])
     host.run(["rm", "-f", layout.LOG])
     host.run(["systemctl", "reset-failed", layout.UNIT], check=False)
     host.run(["systemctl", "start", layout.UNIT])
+    # The unit is active as soon as systemd has forked; the daemon's own command line comes later.
+    processes.wait_for(f"the daemon on {host.name}", lambda: processes.daemon(host))
 
 
 _MARIADB = "mariadb.service"

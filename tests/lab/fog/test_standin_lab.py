@@ -229,9 +229,11 @@ def test_killed_child_is_forked_again(fresh: Fresh) -> None:
     child = processes.wait_for("the child", lambda: processes.child(host))
     log_shows(host, recorded.NOTHING)
     processes.send_signal(host, child.pid, signal.SIGKILL)
+    said = f"({child.pid}) exited with code 137."
+    master = f"{layout.LOG_FOLDER}/servicemaster.log"
+    processes.wait_for("the parent to say so", lambda: said in host.read(master))
     again = processes.wait_for("another child", lambda: processes.child(host))
     assert again.pid != child.pid
-    assert f"({child.pid}) exited with code 137." in host.read(f"{layout.LOG_FOLDER}/servicemaster.log")
 
 
 def test_wrong_password_ends_the_child_with_10_and_writes_nothing(fresh: Fresh, lab: Lab) -> None:
