@@ -13,44 +13,44 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 
 .PHONY: help repair check lab-up lab-down lab-status lab-ssh break test test-all unit lint bench docs setup clean \
-  set-up-runtime set-up-lab set-up-dev set-up-all
+  .set-up-runtime .set-up-lab .set-up-dev .set-up-all
 
 help: ## list the targets
 	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
 ifdef INVENTORY
-repair: set-up-runtime ## find and repair broken multicast: INVENTORY=path on that fleet, else break and repair the lab
+repair: .set-up-runtime ## find and repair broken multicast: INVENTORY=path on that fleet, else break and repair the lab
 	@$(BIN)/ansible-playbook -i $(INVENTORY) playbooks/repair-multicast.yml $(ARGS)
 
-check: set-up-runtime ## only look: INVENTORY=path at that fleet, else at the lab as it is
+check: .set-up-runtime ## only look: INVENTORY=path at that fleet, else at the lab as it is
 	@$(BIN)/ansible-playbook -i $(INVENTORY) playbooks/check-multicast.yml $(ARGS)
 else
-repair: set-up-lab
+repair: .set-up-lab
 	@$(BIN)/python -m tests.lab.demo repair $(ARGS)
 
-check: set-up-lab
+check: .set-up-lab
 	@$(BIN)/python -m tests.lab.demo check $(ARGS)
 endif
 
-lab-up: set-up-lab ## boot the lab fleet
+lab-up: .set-up-lab ## boot the lab fleet
 	@$(LAB) up
 
-lab-down: set-up-lab ## stop the lab, leave nothing of it behind
+lab-down: .set-up-lab ## stop the lab, leave nothing of it behind
 	@$(LAB) down
 
-lab-status: set-up-lab ## what runs in the lab
+lab-status: .set-up-lab ## what runs in the lab
 	@$(LAB) status
 
-lab-ssh: set-up-lab ## a shell on a lab host: HOST=fog1
+lab-ssh: .set-up-lab ## a shell on a lab host: HOST=fog1
 	@$(LAB) ssh $(HOST)
 
-break: set-up-lab ## break a lab host: FAULT=stale-session HOST=fog1
+break: .set-up-lab ## break a lab host: FAULT=stale-session HOST=fog1
 	@$(LAB) break $(FAULT) $(HOST)
 
-test: set-up-dev ## every test on the pinned ansible-core, at most 25 minutes
+test: .set-up-dev ## every test on the pinned ansible-core, at most 25 minutes
 	$(call run-tests,-m "not platform")
 
-test-all: set-up-all ## test, and with other releases of Ansible, molecule, ansible-runner, ansible-rulebook (.ci/run)
+test-all: .set-up-all ## test, and with other releases of Ansible, molecule, ansible-runner, ansible-rulebook (.ci/run)
 	$(call run-tests,)
 
 define run-tests
@@ -60,23 +60,23 @@ define run-tests
 	wait; exit $$code
 endef
 
-unit: set-up-dev ## unit tests only
+unit: .set-up-dev ## unit tests only
 	@$(PYTEST) tests/unit $(ARGS)
 
-lint: set-up-dev ## style, types and the other quick checks of the project
+lint: .set-up-dev ## style, types and the other quick checks of the project
 	@$(PYTEST) tests/project -m "not slow" $(ARGS)
 
-bench: set-up-lab ## how fast a healthy fleet is checked, against ping and against the wiki by hand
+bench: .set-up-lab ## how fast a healthy fleet is checked, against ping and against the wiki by hand
 	@$(BIN)/python -m tools.bench $(ARGS)
 
-docs: set-up-runtime ## write docs/findings.md from the catalogue, the roles' variables from their argument_specs
+docs: .set-up-runtime ## write docs/findings.md from the catalogue, the roles' variables from their argument_specs
 	@PYTHONPATH=.cache/collections $(BIN)/python -m tools.findings_doc
 	@$(BIN)/python -m tools.roles_doc
 
-setup: set-up-dev ## everything the other targets need
+setup: .set-up-all ## everything the other targets need
 
-set-up-runtime set-up-lab set-up-dev set-up-all:
-	@$(PYTHON) tools/setup.py $(@:set-up-%=%)
+.set-up-runtime .set-up-lab .set-up-dev .set-up-all:
+	@$(PYTHON) tools/setup.py $(@:.set-up-%=%)
 
 clean: ## stop the lab and remove everything that can be made again
 	@if [ -d .lab ]; then $(LAB) down; fi

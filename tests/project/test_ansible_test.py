@@ -12,7 +12,7 @@ import pytest
 
 from tests.project.pythons import Version, interpreters
 from tests.project.test_playbooks import DEAD, Fleet, found, healthy, recap, stale
-from tests.project.tree import CACHE, ROOT, environment, files, run
+from tests.project.tree import CACHE, copy, environment, run
 from tests.project.venvs import venv
 
 
@@ -64,11 +64,7 @@ def copy_tree(name: str, without: tuple[str, ...]) -> Path:
     top = CACHE / f"tree-{name}"
     tree = top / "ansible_collections" / "imaging" / "multicast"
     shutil.rmtree(top, ignore_errors=True)
-    for file in files():
-        if any(file.is_relative_to(folder) for folder in without):
-            continue
-        (tree / file).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(ROOT / file, tree / file, follow_symlinks=False)
+    copy(tree, without)
     run("git", "init", "--quiet", tree)
     return tree
 

@@ -1,8 +1,9 @@
 """Style, types and the other rules that every file keeps."""
 
 import re
+import subprocess
 
-from tests.project.tree import BIN, ROOT, environment, files, run
+from tests.project.tree import BIN, ROOT, copy, environment, files, run
 
 HEADER = """\
 # Copyright: (c) imaging.multicast contributors
@@ -39,6 +40,41 @@ def test_vermin():
     # Used only where hasattr() finds it, which vermin does not see.
     guarded = ["--exclude", "os.pidfd_open", "--exclude", "signal.pidfd_send_signal"]
     run(BIN / "vermin", "--target=3.6-", "--no-tips", "--violations", "--eval-annotations", *guarded, *targets)
+
+
+def test_a_commit_and_a_push_are_held_to_the_rules(tmp_path):
+    """`pre-commit install` alone, in a clone: ruff sees what is committed, `make lint` what is pushed."""
+    clone, programs = tmp_path / "clone", tmp_path / "programs"
+    copy(clone)
+    (clone / ".venv").symlink_to(ROOT / ".venv")
+    programs.mkdir()
+    # What `make lint` finds is the subject of the other tests here.
+    (programs / "make").write_text('#!/bin/sh\necho "asked to make $*"\nexit 1\n')
+    (programs / "make").chmod(0o700)
+    who = {f"GIT_{role}_{what}": "somebody" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    env = environment(HOME=str(tmp_path), **who)
+    env["PATH"] = f"{programs}:{env['PATH']}"
+
+    def git(*words):
+        return subprocess.run(["git", *words], cwd=clone, env=env, capture_output=True, text=True, check=False)
+
+    run("git", "init", "--quiet", "--bare", tmp_path / "origin", env=env)
+    run("git", "init", "--quiet", clone, env=env)
+    run(BIN / "pre-commit", "validate-config", cwd=clone, env=env)
+    run(BIN / "pre-commit", "install", cwd=clone, env=env)
+    assert git("add", "--all").returncode == 0
+    committed = git("commit", "--quiet", "--message", "All of it")
+    assert committed.returncode == 0, committed.stderr
+    assert re.findall(r"^(.*?)\.{3,}(\w+)$", committed.stderr, re.M) == [
+        ("ruff check", "Passed"),
+        ("ruff format", "Passed"),
+    ]
+    (clone / "plugins" / "module_utils" / "new.py").write_text("import os\n")
+    git("add", "--all")
+    assert "Found 1 error (1 fixed, 0 remaining)" in git("commit", "--message", "Unused").stderr
+    pushed = git("push", str(tmp_path / "origin"), "HEAD:main")
+    assert pushed.returncode == 1
+    assert "asked to make lint" in pushed.stdout
 
 
 def test_license_header():

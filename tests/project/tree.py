@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+from collections.abc import Collection
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,11 +49,18 @@ def run(*command: str | Path, cwd: Path = ROOT, env: dict[str, str] | None = Non
     return done.stdout
 
 
+def copy(folder: Path, without: Collection[str] = ()) -> None:
+    """Put ``files()`` into ``folder``, but for those below the folders ``without``."""
+    for file in files():
+        if any(file.is_relative_to(each) for each in without):
+            continue
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / file, folder / file, follow_symlinks=False)
+
+
 def archive(folder: Path) -> Path:
     """The collection's archive, built in ``folder`` from the checkout as it is."""
-    for file in files():
-        (folder / "tree" / file).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(ROOT / file, folder / "tree" / file)
+    copy(folder / "tree")
     env = environment(ANSIBLE_HOME=str(CACHE / "ansible"))
     run(BIN / "ansible-galaxy", "collection", "build", folder / "tree", "--output-path", folder, env=env)
     (built,) = folder.glob("imaging-multicast-*.tar.gz")
