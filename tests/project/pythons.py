@@ -4,6 +4,9 @@ import os
 import subprocess
 from functools import cache
 from pathlib import Path
+from typing import NoReturn
+
+import pytest
 
 Version = tuple[int, int]
 
@@ -32,3 +35,12 @@ def interpreters() -> dict[Version, Path]:
             if subprocess.run([program, "-c", "import ensurepip"], capture_output=True, check=False).returncode == 0:
                 found[3, int(minor)] = program
     return found
+
+
+def absent(who: str, wanted: tuple[Version, ...]) -> NoReturn:
+    """Skip the test, as ``who`` wants a Python this machine lacks; fail it where CI=true promises the whole matrix."""
+    versions = " or ".join(f"{major}.{minor}" for major, minor in wanted)
+    sentence = f"{who} needs Python {versions}, which is neither on the PATH nor under pyenv"
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{sentence}; with CI=true nothing of the matrix may be left out", pytrace=False)
+    pytest.skip(sentence)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.project.pythons import Version, interpreters
+from tests.project.pythons import Version, absent, interpreters
 from tests.project.test_playbooks import DEAD, Fleet, found, healthy, recap, stale
 from tests.project.tree import CACHE, copy, environment, run
 from tests.project.venvs import venv
@@ -45,8 +45,7 @@ def controller(name: str) -> Version:
     """The newest Python here that this ansible-core runs on."""
     usable = [version for version in CORES[name].pythons if version in interpreters()]
     if not usable:
-        wanted = " or ".join(f"{major}.{minor}" for major, minor in CORES[name].pythons)
-        pytest.skip(f"ansible-core {name} needs Python {wanted}, which is not on this machine")
+        absent(f"ansible-core {name}", CORES[name].pythons)
     return max(usable)
 
 
@@ -104,6 +103,18 @@ def test_a_skip_is_noticed():
     assert unexpected_skips(f"{present}\nall fine\n{shellcheck}", there) == [present, shellcheck]
 
 
+@pytest.mark.parametrize(("ci", "outcome"), [("true", pytest.fail.Exception), ("false", pytest.skip.Exception)])
+def test_a_missing_python_fails_where_the_whole_matrix_is_promised(monkeypatch, ci, outcome):
+    monkeypatch.setenv("CI", ci)
+    monkeypatch.setattr("tests.project.test_ansible_test.interpreters", dict)
+    either = (pytest.fail.Exception, pytest.skip.Exception)
+    with pytest.raises(either, match=r"^ansible-core 2\.21 needs Python 3\.12 or 3\.13 or 3\.14, which is") as newest:
+        controller("2.21")
+    with pytest.raises(either, match=r"needs Python 3\.6, which is neither") as oldest:
+        test_target_code_on_python_3_6(OLDEST)
+    assert (newest.type, oldest.type) == (outcome, outcome)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", RELEASES)
 def test_sanity(name):
@@ -145,5 +156,5 @@ def test_the_recap_is_last_and_changes_no_hosts_fate(name, tmp_path):
 def test_target_code_on_python_3_6(name):
     """modules and module_utils on the oldest Python of a target (EL 8's platform Python)."""
     if (3, 6) not in interpreters():
-        pytest.skip("no Python 3.6 on this machine; test_style.py asks vermin in its place")
+        absent("target code (beside vermin, in test_style.py)", ((3, 6),))
     assert re.search(r"\d+ passed", ansible_test(name, "units", "--python", "3.6"))
