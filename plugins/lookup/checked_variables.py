@@ -7,7 +7,7 @@
 DOCUMENTATION = r"""
 name: checked_variables
 short_description: Check the variables of a role of this collection
-version_added: 1.0.0
+version_added: 0.3.0
 description:
   - Fails where a variable of the role has a wrong type or a value that is none of its choices.
   - Ansible does the same at the start of a role, in a task of its own. Such a task is a good part of what the look at a

@@ -6,7 +6,7 @@
 DOCUMENTATION = r"""
 module: fog_multicast_info
 short_description: Find out why multicast imaging does not work on a FOG server
-version_added: 1.0.0
+version_added: 0.1.0
 description:
   - Looks at FOG's files, its database, the host's interfaces, routes and processes, the service and the logs, and tells
     what is wrong, with evidence, cause and repair.

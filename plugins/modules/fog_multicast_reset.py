@@ -6,7 +6,7 @@
 DOCUMENTATION = r"""
 module: fog_multicast_reset
 short_description: End stale multicast sessions of a FOG server, and what they left behind
-version_added: 1.0.0
+version_added: 0.1.0
 description:
   - Ends sessions that are proven stale, deletes association rows and cancels tasks that belong to no session, and ends
     udp-sender processes whose port no active session uses.

@@ -6,7 +6,7 @@
 DOCUMENTATION = r"""
 module: fog_multicast_service
 short_description: Start, enable or restart FOGMulticastManager, with evidence kept
-version_added: 1.0.0
+version_added: 0.1.0
 description:
   - Starts and enables FOG's multicast daemon where this host's storage node is a master, and restarts it when its
     child is dead or silent.

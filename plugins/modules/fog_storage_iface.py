@@ -6,7 +6,7 @@
 DOCUMENTATION = r"""
 module: fog_storage_iface
 short_description: Correct the interface, address and master flag of a FOG storage node
-version_added: 1.0.0
+version_added: 0.1.0
 description:
   - Compares what a storage node's record says with the host, and corrects the record.
   - Three things are kept apart, the configured interface (the record), the effective one (what FOG gives to

@@ -5,7 +5,7 @@
 DOCUMENTATION = r"""
 module: multicast_guard
 short_description: Refuse to repair when too much of a fleet looks broken at once
-version_added: 1.0.0
+version_added: 0.1.0
 description:
   - When a large part of a fleet looks broken at once, a wrong diagnosis is likelier than that many faults. This keeps
     a wrong diagnosis from sweeping the fleet.

@@ -6,7 +6,7 @@
 DOCUMENTATION = r"""
 module: multicast_probe
 short_description: Prove on the wire that multicast carries data, and tell why it does not
-version_added: 1.0.0
+version_added: 0.3.0
 description:
   - Sends with the real C(udp-sender) over the interface, the kind of port, the rendezvous and the data address that
     FOG on this host would use, to real C(udp-receiver)s, and tells bytes, rate, retransmissions, checksums and causes.

@@ -5,7 +5,7 @@
 DOCUMENTATION = r"""
 module: multicast_summary
 short_description: Say what a run found and did on every host of the play
-version_added: 1.0.0
+version_added: 0.1.0
 description:
   - Reads what the roles of this collection left behind about every host of the play, gives each host its outcome,
     writes the report and prints a table and one recap line.

@@ -5,7 +5,7 @@
 DOCUMENTATION = r"""
 module: wds_multicast_info
 short_description: Find out why multicast imaging with WDS is broken on a Windows HPC head node
-version_added: 1.0.0
+version_added: 0.2.0
 description:
   - Reads the namespaces and content providers of Windows Deployment Services, its service and features, the events of
     its multicast provider, HPC's deployment logs and what this collection has kept, and says what is wrong.

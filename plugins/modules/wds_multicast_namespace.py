@@ -5,7 +5,7 @@
 DOCUMENTATION = r"""
 module: wds_multicast_namespace
 short_description: Bring a WDS multicast namespace back, and keep its definition while it is healthy
-version_added: 1.0.0
+version_added: 0.2.0
 description:
   - Creates a namespace that is gone from the options, or else from the baseline, which is the definition that was kept
     on the head node while it was healthy. This needs no reboot.

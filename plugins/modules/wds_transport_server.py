@@ -5,7 +5,7 @@
 DOCUMENTATION = r"""
 module: wds_transport_server
 short_description: Start WDSServer, or install the WDS Transport Server anew
-version_added: 1.0.0
+version_added: 0.2.0
 description:
   - Has WDSServer start with every boot and starts it, after the definition of each namespace was kept. A running
     service is never restarted.

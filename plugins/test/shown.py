@@ -12,7 +12,7 @@ from ansible_collections.imaging.multicast.plugins.plugin_utils import _fleet
 DOCUMENTATION = r"""
 name: shown
 short_description: Print the lines of a report
-version_added: 1.0.0
+version_added: 0.3.0
 description:
   - Prints the lines, and is then true.
   - Meant for the condition of a C(meta) task. It is evaluated after the task's banner, and Ansible prints nothing after

@@ -42,11 +42,30 @@ def test_package_builds(tmp_path):
     assert not [name for name in names if name.startswith(("tests", "tools", "."))]
 
 
+def numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
+
+
 def test_changelog():
     run(BIN / "antsibull-changelog", "lint")
     version = yaml.safe_load((ROOT / "galaxy.yml").read_text())["version"]
-    assert version in yaml.safe_load((ROOT / "changelogs" / "changelog.yaml").read_text())["releases"]
-    assert f'<a id="v{version.replace(".", "-")}"></a>' in (ROOT / "CHANGELOG.md").read_text()
+    releases = yaml.safe_load((ROOT / "changelogs" / "changelog.yaml").read_text())["releases"]
+    unreleased = any((ROOT / "changelogs" / "fragments").glob("*.yml"))
+    assert (version not in releases) == unreleased, "what is not released yet has a version that was not released yet"
+    assert version == max((version, *releases), key=numbers)
+    headings = re.findall(r'<a id="v([0-9-]+)"></a>', (ROOT / "CHANGELOG.md").read_text())
+    assert headings == [release.replace(".", "-") for release in sorted(releases, key=numbers, reverse=True)]
+
+
+def test_plugins_are_no_newer_than_the_collection():
+    """The changelog's list of new plugins is made of this."""
+    version = yaml.safe_load((ROOT / "galaxy.yml").read_text())["version"]
+    added = {
+        file.name: re.findall(r"^version_added: (\S+)$", file.read_text(), re.MULTILINE)
+        for folder in ("modules", "lookup", "test")
+        for file in (ROOT / "plugins" / folder).glob("[!_]*.py")
+    }
+    assert [name for name, found in added.items() if len(found) != 1 or numbers(found[0]) > numbers(version)] == []
 
 
 def test_commands_in_the_documentation_exist():
