@@ -97,10 +97,12 @@ def _awx(schema: Mapping[str, Any]) -> Awx:
     )
 
 
-def _configured(folder: Path, awx: Awx, *options: str, project: Path = PROJECT) -> Run:
-    """One run of the playbook of ``project`` with ``mine``."""
+def _configured(
+    folder: Path, awx: Awx, *options: str, project: Path = PROJECT, told: Mapping[str, Any] | None = None
+) -> Run:
+    """One run of the playbook of ``project`` with ``told``, which is ``mine()`` unless given."""
     folder.mkdir(exist_ok=True)
-    (folder / "mine.json").write_text(json.dumps(mine()))
+    (folder / "mine.json").write_text(json.dumps(mine() if told is None else told))
     before = len(awx.requests)
     with serving(awx) as address:
         done = subprocess.run(
@@ -192,6 +194,7 @@ def test_job_templates(seen: Seen) -> None:
     assert json.loads(awx.named("hosts", "headnode.example.org")["variables"]) == {}
     assert json.loads(awx.named("groups", "hpc_head_nodes")["variables"]) == {
         "ansible_connection": "winrm",
+        "ansible_winrm_transport": "ntlm",
         "ansible_user": "{{ multicast_head_node_user }}",
         "ansible_password": "{{ multicast_head_node_password }}",
     }
@@ -201,9 +204,10 @@ def test_job_templates(seen: Seen) -> None:
 
 def test_the_workflow_checks_asks_repairs_and_tells(seen: Seen) -> None:
     awx = seen.awx
-    templates = {each["id"]: each["name"] for kind in UNIFIED for each in awx.objects[kind].values()}
+    templates = [each for kind in UNIFIED for each in awx.objects[kind].values()]
+    names = {each["id"]: each["name"] for each in templates}
     nodes = awx.objects["workflow_job_template_nodes"].values()
-    assert {node["identifier"]: templates[node["unified_job_template"]] for node in nodes} == {
+    assert {node["identifier"]: names[node["unified_job_template"]] for node in nodes} == {
         "check": "Multicast check",
         "approve": "Multicast approve",
         "repair": "Multicast repair",
@@ -217,13 +221,14 @@ def test_the_workflow_checks_asks_repairs_and_tells(seen: Seen) -> None:
     # The check ends non-zero when a host needs a person, and its stat must reach the repair all the same.
     assert ways == {("check", "always_nodes", "approve"), ("approve", "success_nodes", "repair")}
     for when in ("approvals", "success", "error"):
-        told = awx.linked("workflow_job_templates", "Multicast workflow", f"notification_templates_{when}")
-        assert told == ["Multicast"]
+        linked = awx.linked("workflow_job_templates", "Multicast workflow", f"notification_templates_{when}")
+        assert linked == ["Multicast"]
     workflow = awx.named("workflow_job_templates", "Multicast workflow")
     schedule = awx.named("schedules", "Multicast")
     assert (schedule["unified_job_template"], schedule["enabled"]) == (workflow["id"], True)
-    # What a template or a survey sets wins over what an earlier job hands on.
-    assert [each for each in (*awx.objects["job_templates"].values(), workflow) if each.get("extra_vars")] == []
+    # What a template or a survey sets wins over what an earlier job hands on, which is multicast_broken.
+    told = {each["name"]: json.loads(each["extra_vars"]) for each in (*templates, workflow) if each.get("extra_vars")}
+    assert told == {"Multicast repair": {"multicast_look_required": True}}
 
 
 def test_the_survey_asks_for_the_gates_of_the_roles(seen: Seen) -> None:
@@ -251,6 +256,30 @@ def test_the_rule_of_the_schedule_is_one(seen: Seen) -> None:
     days, daily = json.loads(run(platform("awx") / "python", "-c", _RRULE, bundled("awx"), rule))
     assert days == ["2026-01-01 02:00:00+00:00", "2026-01-02 02:00:00+00:00"]
     assert rule == daily
+
+
+def test_the_least_that_is_needed(awx: Awx, tmp_path: Path) -> None:
+    """No variable that has a default; the hosts come from a file of the project."""
+    files = "multicast_awx_inventory_files"
+    needed = (
+        "multicast_awx_scm_url",
+        "multicast_awx_image",
+        "multicast_awx_machine",
+        "multicast_awx_notification",
+        files,
+    )
+    least = {name: value for name, value in mine().items() if name in needed}
+    made, again = (_configured(tmp_path / each, awx, told=least) for each in ("made", "again"))
+    for each in (made, again):
+        assert each.code == 0, each.output
+        assert "[WARNING]" not in each.output
+    assert awx.refused == []
+    assert again.changed == []
+    assert again.writes() == []
+    assert awx.linked("job_templates", "Multicast repair", "credentials") == ["Multicast machine"]
+    assert awx.named("inventory_sources", "Multicast inventory.yml")["source_path"] == "inventory.yml"
+    assert not {"hosts", "groups"} & set(awx.objects)
+    assert "Multicast workflow" in [each["name"] for each in awx.objects["workflow_job_templates"].values()]
 
 
 def test_pins() -> None:

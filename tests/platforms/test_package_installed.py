@@ -11,9 +11,12 @@ import yaml
 
 from tests.lab.conftest import Boot
 from tests.lab.lab import Lab
+from tests.lab.wds.together import PSRP
 from tests.platforms.installed import Installed, broken
+from tests.project.pythons import interpreters
+from tests.project.test_ansible_test import CORES, PINNED, controller
 from tests.project.tree import BIN, ROOT, environment, run
-from tests.project.venvs import platform
+from tests.project.venvs import platform, venv
 
 #: What users need, by the first part of its path.
 FOR_USERS = {
@@ -85,6 +88,20 @@ def test_the_main_playbook_repairs(installed: Installed, lab: Lab, boot: Boot) -
         second = installed.repair(fleet)
     assert {name: host["outcome"] for name, host in first.items()} == {"fog1": "repaired", "hn1": "repaired"}
     assert {name: host["outcome"] for name, host in second.items()} == {"fog1": "healthy", "hn1": "healthy"}
+
+
+@pytest.mark.parametrize("name", [name for name in CORES if name != PINNED])
+def test_the_main_playbook_repairs_with(name: str, archive: Path, lab: Lab, boot: Boot, tmp_path: Path) -> None:
+    pinned = (ROOT / "requirements-dev.txt").read_text().splitlines()
+    ways = [line.split()[0] for line in pinned if line.startswith(("pypsrp==", "pywinrm=="))]
+    core = f"ansible-core=={CORES[name].release}"
+    installed = Installed(archive, tmp_path, venv(f"playbook-{name}", interpreters()[controller(name)], core, *ways))
+    assert f"[core {CORES[name].release}]" in installed.run("ansible-playbook", "--version")
+    with broken(lab, boot, tmp_path, {"hn1": {}, "hn2": dict(PSRP)}) as fleet:
+        first = installed.repair(fleet)
+        second = installed.repair(fleet)
+    assert {name: host["outcome"] for name, host in first.items()} == dict.fromkeys(fleet.hosts, "repaired")
+    assert {name: host["outcome"] for name, host in second.items()} == dict.fromkeys(fleet.hosts, "healthy")
 
 
 def test_galaxy_imports_it(archive: Path, tools: Path, tmp_path: Path) -> None:

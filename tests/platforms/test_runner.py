@@ -72,6 +72,20 @@ def answers() -> dict[str, Any]:
     return {question["variable"]: question["default"] for question in settings()["multicast_awx_survey"]["spec"]}
 
 
+def always() -> dict[str, Any]:
+    """The extra variables that the job template of the repair has."""
+
+    def tasks(listed: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+        for each in listed:
+            yield each
+            yield from tasks(each.get("block", []))
+
+    listed = yaml.safe_load((PROJECT / "tasks" / "objects.yml").read_text())
+    (made,) = (each["awx.awx.job_template"] for each in tasks(listed) if each["name"] == "Job template repair")
+    told: dict[str, Any] = made["extra_vars"]
+    return told
+
+
 def injected() -> dict[str, Any]:
     """The variables that the credentials of the custom types add to a job."""
     account = Settings()
@@ -126,8 +140,9 @@ class Workflow:
         """The slices, side by side; each has what the nodes before handed on."""
         first = self.ident + 1
         self.ident += SLICES
+        told = {**always(), **handed}
         with ThreadPoolExecutor(SLICES) as pool:
-            return list(pool.map(lambda n: self._job(first + n, "repair.yml", handed, n + 1, SLICES), range(SLICES)))
+            return list(pool.map(lambda n: self._job(first + n, "repair.yml", told, n + 1, SLICES), range(SLICES)))
 
 
 @pytest.fixture(scope="module")
