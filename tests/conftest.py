@@ -10,8 +10,9 @@ MARKS = {"lab": "lab", "platforms": "platform", "project": "project"}
 # The longest half of the lab's tests has a lab of its own, so that no worker waits for the other at the end.
 REPAIRS = ("test_probe.py", "test_repair.py", "test_reset.py", "test_role.py", "test_schema_dump.py", "test_service.py")
 
-# The machines that run this differ too much for a time limit per example.
-hypothesis.settings.register_profile("multicast", deadline=None)
+# The machines that run this differ too much for a time limit per example. Where CI is set, Hypothesis would try
+# the same examples every time.
+hypothesis.settings.register_profile("multicast", hypothesis.settings.get_profile("default"), deadline=None)
 hypothesis.settings.load_profile("multicast")
 
 
