@@ -8,7 +8,7 @@ import json
 import os
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
-from .command import CommandError, ask
+from .._command import CommandError, ask
 
 SYS_NET = "/sys/class/net"
 

@@ -10,7 +10,7 @@ import re
 import time
 from typing import Mapping, NamedTuple, Optional, Sequence
 
-from .command import CommandError, ask
+from .._command import CommandError, ask
 from .processes import Process
 
 UNIT = "FOGMulticastManager"

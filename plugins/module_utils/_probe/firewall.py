@@ -14,7 +14,7 @@ import json
 import os
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
-from .._fog.command import CommandError, ask
+from .._command import CommandError, ask
 from . import iptables
 
 #: Seconds ``nft`` may take.

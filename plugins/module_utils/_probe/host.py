@@ -8,7 +8,7 @@ import json
 import os
 from typing import Any, Dict, Mapping, NamedTuple, Optional, Tuple
 
-from .._fog.command import CommandError, ask
+from .._command import CommandError, ask
 
 PROC_NET = "/proc/net"
 SYS_NET = "/sys/class/net"

@@ -9,8 +9,8 @@ import sys
 import types
 
 import pytest
+from ansible_collections.imaging.multicast.plugins.module_utils._command import CommandError
 from ansible_collections.imaging.multicast.plugins.module_utils._fog import network
-from ansible_collections.imaging.multicast.plugins.module_utils._fog.command import CommandError
 from ansible_collections.imaging.multicast.plugins.module_utils._fog.network import Address, Interface, Network, Route
 from hypothesis import given
 from hypothesis import strategies as st

@@ -5,8 +5,8 @@
 """What the service manager says about the daemon."""
 
 import pytest
+from ansible_collections.imaging.multicast.plugins.module_utils._command import CommandError
 from ansible_collections.imaging.multicast.plugins.module_utils._fog import service
-from ansible_collections.imaging.multicast.plugins.module_utils._fog.command import CommandError
 from ansible_collections.imaging.multicast.plugins.module_utils._fog.processes import Process
 from hypothesis import given
 from hypothesis import strategies as st

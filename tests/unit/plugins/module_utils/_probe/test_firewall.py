@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 
 import pytest
-from ansible_collections.imaging.multicast.plugins.module_utils._fog.command import CommandError
+from ansible_collections.imaging.multicast.plugins.module_utils._command import CommandError
 from ansible_collections.imaging.multicast.plugins.module_utils._probe import firewall
 from ansible_collections.imaging.multicast.plugins.module_utils._probe.firewall import Packet, judge, parse_ruleset
 from hypothesis import given

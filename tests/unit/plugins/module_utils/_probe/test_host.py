@@ -8,7 +8,7 @@ import hashlib
 import json
 
 import pytest
-from ansible_collections.imaging.multicast.plugins.module_utils._fog.command import CommandError
+from ansible_collections.imaging.multicast.plugins.module_utils._command import CommandError
 from ansible_collections.imaging.multicast.plugins.module_utils._probe import host, payload, ports
 from ansible_collections.imaging.multicast.plugins.module_utils._probe.host import (
     LinkError,

@@ -8,7 +8,7 @@ import os
 import sys
 
 import pytest
-from ansible_collections.imaging.multicast.plugins.module_utils._fog import command
+from ansible_collections.imaging.multicast.plugins.module_utils import _command as command
 
 
 def script(folder, text, mode=0o755):
