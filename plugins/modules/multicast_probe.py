@@ -61,7 +61,10 @@ options:
     type: int
     default: 60
   rendezvous:
-    description: Address at which sender and receivers meet. By default FOG's setting, or V(224.0.0.1).
+    description:
+      - Address at which sender and receivers meet. A sender's is FOG's setting by default, or V(224.0.0.1).
+      - FOG's clients ask at the storage node's own address where FOG has no setting. Give a receiver what a sender
+        returns, and it asks as they do; by default it asks at V(224.0.0.1), which no router passes.
     type: str
   data_address:
     description: Multicast address of the data. By default what FOG's settings make of it, or C(udp-sender)'s own.
@@ -119,6 +122,7 @@ EXAMPLES = r"""
   imaging.multicast.multicast_probe:
     role: receiver
     portbase: "{{ planned.portbase }}"
+    rendezvous: "{{ planned.rendezvous }}"
   delegate_to: "{{ item }}"
   loop: "{{ groups.multicast_probe_clients }}"
   async: 90
@@ -189,7 +193,10 @@ group:
   returned: when it sends or receives
   type: str
 rendezvous:
-  description: "The address at which they meet, empty when a sender leaves it to udpcast."
+  description:
+    - The address at which a receiver asks for the sender.
+    - A sender's is where FOG's clients would ask, FOG's setting or else the storage node's own address. Without FOG,
+      or with O(interface), it is the address of the interface.
   returned: when it sends or receives
   type: str
 ttl:

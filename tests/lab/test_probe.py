@@ -91,11 +91,10 @@ def call(lab: Lab, host: Host, *options: str, check: bool = True, **arguments: A
 
 
 def probe(lab: Lab, hosts: Hosts, timeout: int = TIMEOUT, **more: Any) -> Probe:
-    """Let the clients receive and the server send, and judge all of it."""
+    """Let the clients receive and the server send, and judge all of it. The clients ask where FOG's do."""
     shared: dict[str, Any] = {"size": SIZE, "timeout": timeout, "bitrate": RATE, "portbase": next(PORTS), **more}
-    clients = [
-        controller.start(lab, host, MODULE, arguments={"role": "receiver", **shared}) for host in (hosts.one, hosts.two)
-    ]
+    ask: dict[str, Any] = {"role": "receiver", "rendezvous": hosts.fog.address, **shared}
+    clients = [controller.start(lab, host, MODULE, arguments=ask) for host in (hosts.one, hosts.two)]
     server = controller.start(lab, hosts.fog, MODULE, arguments={"role": "sender", "receivers": 2, **shared})
     sent, received = server.result(), [client.result() for client in clients]
     return Probe(sent, received, judge([sent, *received]))
@@ -147,6 +146,7 @@ def receivers(host: Host) -> list[processes.Running]:
 
 def test_a_network_that_works_is_proven(lab: Lab, hosts: Hosts) -> None:
     planned = call(lab, hosts.fog, "--check", role="sender", size=SIZE)
+    assert planned["rendezvous"] == hosts.fog.address
     found = probe(lab, hosts, portbase=planned["portbase"])
     assert found.ids() == set()
     assert planned["sha256"] == found.sent["sha256"]

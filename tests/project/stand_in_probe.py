@@ -17,8 +17,9 @@ def main():
     params = module.params
     if params["role"] == "judge":
         module.exit_json(**judge(params["results"], params["absent"]))
-    end = {"changed": False, "role": params["role"], "portbase": params["portbase"] or 50020, "rendezvous": ""}
-    end.update(host=socket.gethostname(), address="10.0.0.1", size=params["size"], sha256="it", findings=[])
+    end = {"changed": False, "role": params["role"], "portbase": params["portbase"] or 50020}
+    end.update(host=socket.gethostname(), address="10.0.0.1", rendezvous="10.0.0.1")
+    end.update(size=params["size"], sha256="it", findings=[])
     end.update(counters={"Udp.InDatagrams": 100})
     end.update(bytes=0 if module.check_mode else params["size"], complete=not module.check_mode)
     if params["role"] == "sender":
@@ -33,6 +34,8 @@ def main():
             end.update(findings=host.get("probe", []), complete=not host.get("probe"))
     elif params["portbase"] != 50020:
         module.fail_json(msg="not the sender's port")
+    elif params["rendezvous"] != "10.0.0.1":
+        module.fail_json(msg="not the sender's address")
     module.exit_json(**end)
 
 

@@ -359,7 +359,8 @@ def view(end: End) -> Dict[str, Any]:
         "mtu": end.link.mtu,
         "portbase": end.stream.portbase,
         "group": end.said.group,
-        "rendezvous": end.stream.rendezvous,
+        # FOG's clients ask at the storage node's address where no rendezvous is set, though the sender knows none then.
+        "rendezvous": end.stream.rendezvous or end.address or end.link.address,
         "ttl": end.stream.ttl,
         "bitrate": end.stream.bitrate,
         "size": end.size,

@@ -216,6 +216,18 @@ def test_fog_decides_where_it_is(host, monkeypatch):
     assert chosen != 50020
 
 
+def test_receivers_are_sent_where_fogs_clients_ask(host, monkeypatch):
+    """Without a rendezvous FOG gives its sender none, and its clients the storage node's address."""
+    assert host.call(role="sender", check_mode=True)["rendezvous"] == "10.0.0.1"
+    monkeypatch.setattr(fog, "is_here", lambda _params: True)
+    monkeypatch.setattr(fog, "read", lambda _params: fog.Wishes(address="10.0.0.5"))
+    assert host.call(role="sender", check_mode=True)["rendezvous"] == "10.0.0.5"
+    assert host.call(role="sender", receivers=1)["rendezvous"] == "10.0.0.5"
+    assert "--mcast-rdv-address" not in host.network.of("udp-sender")[0]
+    monkeypatch.setattr(fog, "read", lambda _params: fog.Wishes(address="10.0.0.5", rendezvous="239.0.0.9"))
+    assert host.call(role="sender", check_mode=True)["rendezvous"] == "239.0.0.9"
+
+
 def test_the_ports_must_be_known(host, monkeypatch):
     def lost(_params):
         raise Failure("Nothing was sent, because the ports of active sessions are not known: lost")
