@@ -16,8 +16,16 @@ LOSS = 1.0
 SLOW = 0.5
 #: Loss, in percent, and how often the sender waited in vain, from which on a slow stream is one receiver's doing.
 HEAVY, WAITS = 10.0, 2
-#: The largest IPv4 packet of udp-sender.
-PACKET = 1500
+#: The largest IPv4 packet of udp-sender, and how many bytes of what is sent are in one.
+PACKET, BLOCK = 1500, 1456
+#: Fewer fragments than this are not those of a stream, however little of it came through.
+FEW = 50
+_FRAGMENTS = (
+    ("Ip.FragCreates", "%d fragments were sent"),
+    ("Ip.ReasmReqds", "%d fragments arrived"),
+    ("Ip.ReasmFails", "%d packets could not be put together again"),
+    ("Ip.FragFails", "%d packets could not be split"),
+)
 
 
 def diagnose(end: End) -> Tuple[Finding, ...]:
@@ -60,7 +68,8 @@ def _firewall(end: End) -> List[Finding]:
 
 def _source(end: End) -> List[Finding]:
     refused = end.counters.get("TcpExt.IPReversePathFilter", 0)
-    if refused > 0 and not end.complete:
+    # The count is the whole host's: without a filter on the probe's interface it is about another one.
+    if refused > 0 and end.link.rp_filter != 0 and not end.complete:
         summary = "%s refuses packets of the stream: by its routes they come from the wrong interface." % end.host
         lines = ["%d packets were refused by the reverse path filter during the probe" % refused]
         if end.link.rp_filter is not None:
@@ -158,16 +167,11 @@ def _near(end: End, address: str) -> bool:
 
 
 def _mtu(end: End) -> List[Finding]:
-    lines = []
-    for name, text in (
-        ("Ip.FragCreates", "%d fragments were sent"),
-        ("Ip.ReasmReqds", "%d fragments arrived"),
-        ("Ip.ReasmFails", "%d packets could not be put together again"),
-        ("Ip.FragFails", "%d packets could not be split"),
-    ):
-        if end.counters.get(name, 0) > 0:
-            lines.append(text % end.counters[name])
-    fragments = bool(lines)
+    counts = [(end.counters.get(name, 0), text) for name, text in _FRAGMENTS]
+    # The counts are the whole host's: the stream's own fragments are as many as its datagrams at least.
+    moved = end.said.bytes if end.role == SENDER else end.transfer.bytes
+    fragments = max(count for count, _text in counts) >= max(FEW, -(-moved // BLOCK))
+    lines = [text % count for count, text in counts if fragments and count > 0]
     if not fragments and not 0 < end.link.mtu < PACKET:
         return []
     if end.link.mtu:
@@ -234,8 +238,10 @@ def shares(receivers: Sequence[Mapping[str, Any]], sender: Mapping[str, Any]) ->
     """How much of the stream reached each receiver.
 
     The one that got most is the measure, or what the sender says it sent, whichever is more. Datagrams of other
-    programs count too, so a busy receiver may look better than it is.
+    programs count too, so a busy receiver may look better than it is, and make others look worse. What a receiver that
+    has everything had lost was sent again, so it lost no more than that.
     """
+    again = int(sender.get("retransmits") or 0)
     counts = []
     for one in receivers:
         counters = one.get("counters") or {}
@@ -244,16 +250,12 @@ def shares(receivers: Sequence[Mapping[str, Any]], sender: Mapping[str, Any]) ->
             (int(counters.get("Udp.InDatagrams", 0)) + max(overrun, int(counters.get("Udp.InErrors", 0))), overrun)
         )
     most = max([arrived for arrived, _overrun in counts] + [int(sender.get("datagrams") or 0)], default=0)
-    return tuple(
-        Share(
-            str(one.get("host")),
-            str(one.get("address")),
-            arrived,
-            overrun,
-            100.0 * (most - arrived) / most if most else 0.0,
-        )
-        for one, (arrived, overrun) in zip(receivers, counts)
-    )
+    found = []
+    for one, (arrived, overrun) in zip(receivers, counts):
+        missing = min(most - arrived, again) if one.get("complete") else most - arrived
+        lost = 100.0 * missing / (arrived + missing) if missing else 0.0
+        found.append(Share(str(one.get("host")), str(one.get("address")), arrived, overrun, lost))
+    return tuple(found)
 
 
 def judge(
@@ -277,7 +279,7 @@ def judge(
         if one.address in explained:
             continue
         lines = [
-            "%d datagrams arrived, %.1f %% fewer than at the best receiver" % (one.arrived, one.lost),
+            "%d datagrams arrived, %.1f %% of the stream did not" % (one.arrived, one.lost),
             "%d of them were thrown away by the host, which was too slow to take them" % one.overrun,
             "the sender waited for it in vain %d times" % waited.get(one.address, 0),
             "%d blocks were sent again; %.1f of %.1f Mbit/s"
@@ -296,8 +298,10 @@ def judge(
 def proven(sender: Mapping[str, Any], receivers: Sequence[Mapping[str, Any]]) -> Finding:
     """That all of it arrived at all of them, with what was measured."""
     names = ", ".join(str(one.get("host")) for one in receivers)
-    rate = float(sender.get("rate") or 0) / 1e6
-    summary = "%s bytes went over the wire to %s at %.1f Mbit/s." % (sender.get("bytes"), names, rate)
+    wanted, rate = float(sender.get("bitrate") or 0), float(sender.get("rate") or 0)
+    summary = "%s bytes went over the wire to %s at %.1f Mbit/s." % (sender.get("bytes"), names, rate / 1e6)
+    if rate < SLOW * wanted:
+        summary = summary[:-1] + ", though %.1f were asked for." % (wanted / 1e6)
     lines = ["%s: SHA-256 %s" % (one.get("host"), one.get("sha256")) for one in receivers]
     lines.append("%d blocks were sent again" % (sender.get("retransmits") or 0))
     return finding("net.probe.proven", "%s %s" % (SENDER, sender.get("host")), summary, lines)

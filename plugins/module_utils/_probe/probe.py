@@ -31,8 +31,6 @@ JUDGE = "judge"
 CONTROL = "224.0.0.1"
 #: Seconds after which a receiver that nobody answered asks again.
 _PATIENCE = 2.0
-#: Bytes of a block of udp-sender, and how many it has sent is known from its statistics.
-BLOCK = 1456
 #: Bits a second without a wish: what every network of today carries, and what leaves room for others.
 BITRATE = 50 * 1000 * 1000
 _FOLDERS = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
@@ -368,7 +366,7 @@ def view(end: End) -> Dict[str, Any]:
         "seconds": round(end.transfer.seconds, 3),
         "rate": round(end.rate),
         "retransmits": end.said.retransmits,
-        "datagrams": -(-count // BLOCK) + end.said.retransmits if sent else 0,
+        "datagrams": -(-count // diagnose.BLOCK) + end.said.retransmits if sent else 0,
         "sha256": end.transfer.sha256 if end.ran else end.digest,
         "complete": end.complete,
         "peers": [

@@ -85,7 +85,7 @@ def test_what_was_not_tried_still_has_a_firewall():
         (broken(said=Said()), "net.join.missing"),
         (broken(groups=("224.0.0.1",)), "net.join.missing"),
         (broken(firewall=Firewall((BLOCK,), manager="ufw")), "net.firewall.receiver"),
-        (broken(counters={"TcpExt.IPReversePathFilter": 2}), "net.source.wrong"),
+        (broken(counters={"TcpExt.IPReversePathFilter": 2}, link=LINK._replace(rp_filter=1)), "net.source.wrong"),
         (broken(), "net.probe.incomplete"),
         (receiver(transfer=DONE._replace(sha256="other")), "net.data.differs"),
         (receiver(silences=(Silence(10, 300, 0, 1, 10.4, True),)), "net.querier.missing"),
@@ -96,7 +96,14 @@ def test_what_was_not_tried_still_has_a_firewall():
             "net.probe.incomplete",
         ),
         (receiver(link=LINK._replace(mtu=1400)), "net.mtu.fragmentation"),
-        (broken(counters={"Ip.ReasmFails": 4}), "net.mtu.fragmentation"),
+        (broken(counters={"Ip.ReasmReqds": 60, "Ip.ReasmFails": 4}), "net.mtu.fragmentation"),
+        (broken(counters={"Ip.FragFails": 60}), "net.mtu.fragmentation"),
+        (broken(counters={"Ip.ReasmReqds": 4, "Ip.ReasmFails": 4}), "net.probe.incomplete"),
+        (
+            broken(counters={"TcpExt.IPReversePathFilter": 2}, link=LINK._replace(rp_filter=None)),
+            "net.source.wrong",
+        ),
+        (broken(counters={"TcpExt.IPReversePathFilter": 2}), "net.probe.incomplete"),
         (
             broken(stream=Stream("eth0", 50020, ttl=1), said=HEARD._replace(complete=False, peers=("192.168.0.1",))),
             "net.ttl.short",
@@ -112,7 +119,9 @@ def test_each_cause_has_its_own_finding(end, told):
     "end",
     [
         receiver(firewall=Firewall((BLOCK,))),
-        receiver(counters={"TcpExt.IPReversePathFilter": 2}),
+        receiver(counters={"TcpExt.IPReversePathFilter": 2}, link=LINK._replace(rp_filter=1)),
+        sender(counters={"Ip.FragCreates": 600}),
+        receiver(counters={"Ip.ReasmReqds": 600, "Ip.ReasmFails": 3}),
         receiver(silences=(Silence(10, 300, 90, 1, 10.4, True),)),
         receiver(silences=(Silence(10, 300, 0, 1, 14.4, False),)),
         receiver(link=LINK._replace(bridge="br0", snooping=True, querier=False), queries=(Query("10.0.0.1", 1.0),)),
@@ -152,12 +161,12 @@ def test_a_firewall_that_could_not_be_judged_is_told_only_when_something_is_wron
 
 def test_a_small_mtu_is_told_from_fragments():
     assert "larger than eth0" in diagnose.diagnose(receiver(link=LINK._replace(mtu=1400)))[0].summary
-    assert "fragments" in diagnose.diagnose(receiver(counters={"Ip.ReasmReqds": 2}))[0].summary
+    assert "fragments" in diagnose.diagnose(receiver(counters={"Ip.ReasmReqds": 1374}))[0].summary
 
 
 def test_a_fragment_that_cannot_be_put_together_is_an_error():
-    assert diagnose.diagnose(broken(counters={"Ip.ReasmFails": 4}))[0].severity == "error"
-    assert diagnose.diagnose(sender(counters={"Ip.FragCreates": 4}))[0].severity == "warning"
+    assert diagnose.diagnose(broken(counters={"Ip.ReasmReqds": 60, "Ip.ReasmFails": 4}))[0].severity == "error"
+    assert diagnose.diagnose(sender(counters={"Ip.FragCreates": 1374}))[0].severity == "warning"
 
 
 # --- all together ---------------------------------------------------------------------------------------------------
@@ -223,15 +232,33 @@ def test_a_host_that_throws_datagrams_away_itself_lost_none_on_the_way():
 
 
 def test_a_receiver_alone_is_measured_by_what_was_sent():
-    found = diagnose.judge(sent(57e6, 0), [result("client1", "10.99.4.1", 5000)])
+    found = diagnose.judge(sent(57e6, 1000), [result("client1", "10.99.4.1", 11540)])
     assert [each.id for each in found] == ["net.loss"]
+    assert "7.8 %" in found[0].summary
+
+
+def test_datagrams_of_others_at_one_receiver_are_no_loss_at_another():
+    """Another server's probe of the first client, for example; the second one has everything, and nothing was lost."""
+    others = [result("client1", "10.99.4.1", 23100), result("client2", "10.99.4.2", 11560)]
+    assert diagnose.judge(sent(80e6, 0), others) == ()
+    found = diagnose.judge(sent(80e6, 629), others)
+    assert [(each.id, "5.2 %" in each.summary) for each in found] == [("net.loss", True)]
+    gone = [others[0], dict(others[1], complete=False)]
+    assert [each.id for each in diagnose.judge(sent(80e6, 0), gone)] == ["net.loss"]
 
 
 def test_a_receiver_that_knows_its_own_trouble_is_not_called_lossy():
-    known = dict(result("client2", "10.99.4.2", 3), findings=[{"id": "net.firewall.receiver", "severity": "error"}])
+    known = dict(result("client2", "10.99.4.2", 3), complete=False)
+    known["findings"] = [{"id": "net.firewall.receiver", "severity": "error"}]
     assert diagnose.judge(sent(57e6, 0), [result("client1", "10.99.4.1", 12000), known]) == ()
     unknown = dict(known, findings=[{"id": "net.probe.incomplete", "severity": "error"}])
     assert len(diagnose.judge(sent(57e6, 0), [result("client1", "10.99.4.1", 12000), unknown])) == 1
+
+
+@pytest.mark.parametrize(("rate", "told"), [(30e6, True), (79e6, False)])
+def test_a_rate_far_below_what_was_asked_for_is_told_with_the_proof(rate, told):
+    summary = diagnose.proven(sent(rate, 0), [result("client1", "10.99.4.1", 11523)]).summary
+    assert ("though 80.0 were asked for" in summary) is told
 
 
 def test_who_took_no_part_is_named():
