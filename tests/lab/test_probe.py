@@ -254,6 +254,12 @@ def test_a_firewall_of_the_sender_is_told(lab: Lab, hosts: Hosts) -> None:
     assert "net.firewall.receiver" not in found.ids()
 
 
+def test_a_rule_before_the_route_is_told(lab: Lab, hosts: Hosts) -> None:
+    with rule(hosts.one, "prerouting", f"udp dport {RANGE} drop"):
+        found = probe(lab, hosts, SHORT)
+    assert found.of("net.firewall.receiver") == ["receiver client1"]
+
+
 def test_the_firewalls_people_have_are_told(lab: Lab, hosts: Hosts) -> None:
     """Of what drops the stream here, each was set up by its own program: iptables, firewalld and ufw."""
     drop = ["INPUT", "-p", "udp", "--dport", RANGE.replace("-", ":"), "-j", "DROP"]

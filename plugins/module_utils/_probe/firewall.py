@@ -6,7 +6,8 @@
 
 firewalld, ufw and today's iptables all end in nftables rules, so those are read (``nft -j list ruleset``) and walked as
 a packet would walk them; what nft cannot show is read from ``iptables-save``. A rule whose conditions are not
-understood, for example one that decides at random, leaves the answer open: only one that surely drops is told.
+understood, for example one that decides at random, leaves the answer open: only one that surely drops is told. So do
+rules that come before the host's own (families netdev and bridge, hook ingress), of which a packet may see none.
 """
 
 import ipaddress
@@ -22,6 +23,9 @@ TIMEOUT = 10
 #: Programs that write the rules, by a file that is there while they run or are switched on.
 MANAGERS = (("firewalld", "/run/firewalld.pid"), ("firewalld", "/run/firewalld"), ("ufw", "/run/ufw.lock"))
 _FAMILIES = ("inet", "ip")
+_BELOW, _EARLY = ("netdev", "bridge"), ("ingress", "egress")
+#: The hooks that a packet of each direction passes.
+_HOOKS = {"input": ("prerouting", "input"), "output": ("output", "postrouting")}
 #: Lists the tables of iptables-legacy that are in use, one a line.
 LEGACY = "/proc/net/ip_tables_names"
 _IPTABLES, _IPTABLES_LEGACY = "iptables", "iptables-legacy"
@@ -35,7 +39,7 @@ _PROTOCOLS = ("udp", "tcp", "icmp", "igmp", "icmpv6", "ip6", "sctp", "dccp", "ar
 class Packet(NamedTuple):
     """A packet as rules see it. ``source`` or ``target`` is "" where any could come."""
 
-    hook: str  # "input" or "output"
+    hook: str  # "input" or "output": its direction
     interface: str
     protocol: str  # "udp" or "igmp", which has no ports
     source: str
@@ -73,7 +77,9 @@ def read_firewall(packets: Sequence[Packet]) -> Firewall:
     seen = False  # whether nft shows all there is, iptables-legacy left out
     try:
         rules = parse_ruleset(ask("nft", ("-j", "list", "ruleset"), TIMEOUT))
-        every = [part for own in rules.rules.values() for rule in own for part in rule["expr"]]
+        every = [
+            part for key, own in rules.rules.items() if key[0] in _FAMILIES for rule in own for part in rule["expr"]
+        ]
         seen = not any(isinstance(part, dict) and "xt" in part for part in every)
     except CommandError as error:
         errors.append(str(error))
@@ -129,7 +135,7 @@ def parse_ruleset(text: str) -> Rules:
     sets: Dict[Tuple[str, str, str], Sequence[Any]] = {}
     for entry in entries:
         for kind, value in entry.items() if isinstance(entry, dict) else ():
-            if not isinstance(value, dict) or str(value.get("family")) not in _FAMILIES:
+            if not isinstance(value, dict) or str(value.get("family")) not in _FAMILIES + _BELOW:
                 continue
             table = (str(value.get("family")), str(value.get("table")))
             if kind == "chain":
@@ -155,10 +161,13 @@ def judge(rules: Rules, packets: Sequence[Packet]) -> Firewall:
 
 
 def _fate(rules: Rules, packet: Packet) -> Tuple[str, Optional[Block]]:
-    """Every base chain of the hook must let the packet pass; one that surely drops it decides."""
+    """Every base chain on its way must let the packet pass; one that surely drops it decides."""
     unknown = False
     for key, chain in rules.chains.items():
-        if chain.get("hook") != packet.hook or chain.get("type") == "nat":
+        if chain.get("hook") and (key[0] in _BELOW or chain["hook"] in _EARLY):
+            unknown = unknown or bool(rules.rules.get(key)) or chain.get("policy") == DROP
+            continue
+        if chain.get("hook") not in _HOOKS[packet.hook] or chain.get("type") == "nat":
             continue
         verdict, block = _walk(rules, key, packet, 0)
         if verdict == DROP:

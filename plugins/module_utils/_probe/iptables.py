@@ -13,7 +13,7 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 #: The tables whose rules can drop a packet, and the chains that a probe's packets go through.
 _TABLES = ("filter", "mangle", "raw")
-_HOOKS = {"INPUT": "input", "OUTPUT": "output"}
+_HOOKS = {"PREROUTING": "prerouting", "INPUT": "input", "OUTPUT": "output", "POSTROUTING": "postrouting"}
 _VERDICTS = {"ACCEPT": "accept", "DROP": "drop", "RETURN": "return", "REJECT": "reject"}
 #: Targets after which the next rule is looked at. One that is neither here nor a chain may do anything.
 _QUIET = ("AUDIT", "CHECKSUM", "CONNMARK", "CT", "DSCP", "LOG", "MARK", "NFLOG", "SET", "TCPMSS", "TOS", "TRACE", "TTL")

@@ -127,6 +127,34 @@ def test_a_policy_drops_what_no_rule_lets_pass():
     assert fate(chain(policy="drop", family="ip6")) == "accept"
 
 
+@pytest.mark.parametrize(
+    ("direction", "hooks"), [("input", {"prerouting", "input"}), ("output", {"output", "postrouting"})]
+)
+def test_every_hook_on_the_way_is_looked_at(direction, hooks):
+    packet = STREAM._replace(hook=direction)
+    told = {
+        hook: fate(chain([DROP, {"drop": None}], hook=hook), packet=packet)
+        for hook in ("prerouting", "input", "forward", "output", "postrouting")
+    }
+    assert {hook for hook, verdict in told.items() if verdict == "drop"} == hooks
+    assert set(told.values()) == {"drop", "accept"}
+
+
+@pytest.mark.parametrize(
+    ("family", "hook"), [("netdev", "ingress"), ("netdev", "egress"), ("inet", "ingress"), ("bridge", "forward")]
+)
+def test_rules_before_the_hosts_own_leave_the_question_open(family, hook):
+    assert fate(chain([DROP, {"drop": None}], hook=hook, family=family)) == "open"
+    assert fate(chain(hook=hook, family=family, policy="drop")) == "open"
+    assert fate(chain(hook=hook, family=family)) == "accept"
+    assert fate(chain([{"accept": None}], hook=hook, family=family), chain([{"drop": None}], name="own")) == "drop"
+
+
+def test_rules_of_a_bridge_are_not_looked_for_in_iptables(host):
+    host["nft"] = json.dumps({"nftables": chain([{"xt": {"type": "match", "name": "mark"}}], family="bridge")})
+    assert firewall.read_firewall([STREAM]).error == ""
+
+
 def test_other_chains_are_followed():
     inner = chain([DROP, {"drop": None}], name="ports", hook="")
     assert fate(chain([{"jump": {"target": "ports"}}]), inner) == "drop"

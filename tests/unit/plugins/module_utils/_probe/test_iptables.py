@@ -71,6 +71,17 @@ def test_chains_policies_and_tables():
     assert fate(":", "-A", "-A INPUT", "-A INPUT -m") == "accept"
 
 
+@pytest.mark.parametrize(
+    ("chain", "told"), [("PREROUTING", "drop"), ("OUTPUT", "accept"), ("FORWARD", "accept"), ("POSTROUTING", "accept")]
+)
+def test_every_chain_on_the_way_is_looked_at(chain, told):
+    saved = f"*raw\n:{chain} ACCEPT [0:0]\n-A {chain} -p udp -m udp --dport 49152:65533 -j DROP\nCOMMIT"
+    chains, entries = parse_save(saved, "iptables")
+    data, answer = (judge(Rules(chains, entries, {}), [DATA._replace(hook=hook)]) for hook in ("input", "output"))
+    assert bool(data.blocks) is (told == "drop")
+    assert bool(answer.blocks) is (chain in ("OUTPUT", "POSTROUTING"))
+
+
 def test_a_rule_that_cannot_be_split_is_still_one():
     """An open quotation mark: nobody knows what the rule does, and the ones after it are not sure."""
     assert fate('-m comment --comment "open', "-j DROP") == "open"
