@@ -146,7 +146,7 @@ def _orphan_sender(snapshot: Snapshot, sender: Sender) -> Finding:
 
 def _is_orphan(snapshot: Snapshot, sender: Sender) -> bool:
     quiet = max(QUIET_AT_LEAST, QUIET_INTERVALS * sleep_time(snapshot))
-    if first_process(sender) is None or sender.age < quiet:
+    if sender.is_probe or first_process(sender) is None or sender.age < quiet:
         return False
     if sender.output_age is not None and sender.output_age < quiet:
         return False

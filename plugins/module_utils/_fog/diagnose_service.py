@@ -86,7 +86,7 @@ def busy(snapshot: Snapshot, stale_after: float = STALE_AFTER) -> Tuple[str, ...
     found = []
     orphans = orphan_senders(snapshot)
     for sender in snapshot.processes.senders:
-        if sender not in orphans:
+        if sender not in orphans and not sender.is_probe:
             found.append("udp-sender of port %d runs (%s)" % (sender.port, pids(sender)))
     if snapshot.database.error:
         found.append("the database cannot be read, so it is not known which sessions are active")

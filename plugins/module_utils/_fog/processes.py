@@ -13,6 +13,8 @@ from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 DAEMON = "FOGMulticastManager"
 UDP_SENDER = "udp-sender"
+#: What multicast_probe calls its own udp-sender: it has its port, and is nobody's leftover.
+PROBE = "multicast_probe/udp-sender"
 
 # Linux keeps one argument below 128 KiB; the udp-sender commands of a session are one argument of sh -c.
 _LIMIT = 512 * 1024
@@ -48,6 +50,11 @@ class Sender(NamedTuple):
     files: Tuple[str, ...]  # every --file of the whole command
     output: str  # where its stdout/stderr goes (readlink of fd 1), "" unknown
     output_age: Optional[float]  # seconds since that file was written, None unknown
+
+    @property
+    def is_probe(self) -> bool:
+        """Whether multicast_probe started it."""
+        return self.process is not None and self.process.argv[:1] == (PROBE,)
 
     @property
     def age(self) -> float:

@@ -6,7 +6,8 @@
 
 What is sent and received goes through pipes, so there is no file to clean up. The kernel kills the program with the
 process that started it (PR_SET_PDEATHSIG), so that a probe that is killed with SIGKILL leaves nothing behind either.
-udp-sender takes no notice of SIGTERM while it waits for a receiver, so it is ended by SIGKILL.
+udp-sender takes no notice of SIGTERM while it waits for a receiver, so it is ended by SIGKILL. Its name in the list of
+processes begins with :data:`NAMED`, so that nobody takes it for one of FOG's.
 """
 
 import ctypes
@@ -19,6 +20,8 @@ import time
 from typing import IO, Callable, Dict, Iterator, NamedTuple, Optional, Sequence, Tuple
 
 _PR_SET_PDEATHSIG = 1
+#: What a look at FOG knows a probe by (PROBE of the reader of processes).
+NAMED = "multicast_probe/"
 #: Seconds between two calls of a watch.
 INTERVAL = 0.25
 _READ = 256 * 1024
@@ -74,7 +77,8 @@ def run(
     try:
         # run_command can neither stream nor arrange for the program's death.
         process = subprocess.Popen(  # pylint: disable=ansible-bad-function,subprocess-popen-preexec-fn
-            list(command),
+            [NAMED + os.path.basename(command[0]), *command[1:]],
+            executable=command[0],
             stdin=subprocess.DEVNULL if payload is None else subprocess.PIPE,
             stdout=subprocess.PIPE if payload is None else subprocess.DEVNULL,
             stderr=subprocess.PIPE,

@@ -931,6 +931,17 @@ class TestService:
 BINARY = "fog.sender.missing_binary"
 
 
+def probing():
+    """A sender of multicast_probe, in the middle of a long probe."""
+    made = process(4001, 4000, 300.0, "multicast_probe/udp-sender", "--portbase", "50020")
+    return sender(50020, of=None, shell=None, process=made, files=(), output="/dev/null", output_age=None)
+
+
+def test_a_probe_is_nobodys_leftover():
+    assert ids(running(probing())) == []
+    assert ids(running(sender(50020, of=None))) == ["fog.sender.orphan"]
+
+
 class TestBusy:
     @pytest.mark.parametrize(
         ("snapshot", "reasons"),
@@ -940,6 +951,7 @@ class TestBusy:
             (waiting(5.0), 0),
             (running(sender(of=12)), 0),
             (running(sender(of=12, output_age=1.0)), 1),
+            (running(probing()), 0),
             (with_session(healthy(), session(age=5.0, state=1)), 1),
             (with_session(healthy(), session(age=5.0), (), [sender()]), 2),
             (with_session(healthy(), session(age=5.0, clients=-2, group=9)), 1),

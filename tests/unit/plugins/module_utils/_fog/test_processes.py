@@ -91,6 +91,12 @@ def test_a_sender_that_outlived_its_shell(proc):
     assert tree.files == ("/images/a",)
 
 
+def test_a_probe_has_its_port_and_is_known_as_one(proc):
+    proc.put(13, 1, ("multicast_probe/udp-sender", "--portbase", "50020"))
+    proc.put(14, 1, ("/usr/sbin/udp-sender", "--portbase", "50022"))
+    assert [(tree.port, tree.is_probe) for tree in proc.read().senders] == [(50020, True), (50022, False)]
+
+
 def test_a_port_is_compared_whole(proc):
     proc.put(20, 1, ("sh", "-c", text(6310, "/images/portbase 63100")))
     proc.put(21, 20, tuple(command(6310, "--portbase").split()))

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 
+from ansible_collections.imaging.multicast.plugins.module_utils._fog import processes
 from ansible_collections.imaging.multicast.plugins.module_utils._probe import transfer
 from ansible_collections.imaging.multicast.plugins.module_utils._probe.transfer import run
 
@@ -68,10 +69,18 @@ def test_a_sender_that_ends_before_it_has_everything():
     assert (done.code, done.timed_out) == (3, False)
 
 
+def test_the_program_is_known_as_a_probes(tmp_path):
+    program = tmp_path / "udp-sender"
+    program.symlink_to("/bin/cat")
+    done = run([str(program), "/proc/self/cmdline"], 30)
+    assert done.sha256 == hashlib.sha256(processes.PROBE.encode() + b"\0/proc/self/cmdline\0").hexdigest()
+
+
 def test_a_program_that_is_not_there():
-    done = run(["/nowhere/udp-sender"], 5)
-    assert done.code is None
-    assert done.error
+    for program in ("/nowhere/udp-sender", "udp-sender-that-is-nowhere"):
+        done = run([program], 5)
+        assert done.code is None
+        assert program in done.error
 
 
 def test_the_first_and_the_last_words_are_kept():
