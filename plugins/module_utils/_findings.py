@@ -759,6 +759,15 @@ CATALOGUE = {
         None,
         "facts/fog.md section 2",
     ),
+    "net.routing.missing": Entry(
+        ERROR,
+        "Sender and receiver are in different networks and speak with each other, but the stream does not cross.",
+        "Multicast routing is off on a router on the way, or more routers are on the way than the ttl allows.",
+        "Switch on multicast routing (PIM) between the networks, or keep the server and its clients in one network.",
+        False,
+        None,
+        "facts/fog.md section 2; issue 4, section 1",
+    ),
     "net.data.differs": Entry(
         ERROR,
         "A receiver got something else than was sent.",
@@ -798,7 +807,8 @@ CATALOGUE = {
     ),
     "net.mtu.fragmentation": Entry(
         WARNING,
-        "The packets of the stream are larger than an interface carries, so each is sent in fragments.",
+        "The packets of the stream are larger than an interface carries, so each is sent in fragments. It is an "
+        "error where they are lost.",
         "An interface on the way has an MTU below 1500.",
         "Set the MTU of the interface to 1500.",
         False,

@@ -272,6 +272,10 @@ receivers:
     sha256: {description: SHA-256 of what it received., type: str}
     same: {description: Whether that is what was sent., type: bool}
     lost: {description: Percent of the datagrams that never reached it., type: float}
+routed:
+  description: Whether a receiver and its sender are in different networks.
+  returned: when it sends or receives
+  type: bool
 counters:
   description: How far the kernel's counters went meanwhile.
   returned: when it sends or receives

@@ -5,7 +5,7 @@
 """The diagnose room of the probe: from what happened at one end, or at all of them, to findings. Pure."""
 
 import ipaddress
-from typing import Any, List, Mapping, NamedTuple, Sequence, Tuple
+from typing import Any, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from .._findings import CATALOGUE, ERROR, SEVERITIES, WARNING, Finding, finding
 from .end import RECEIVER, SENDER, End
@@ -20,6 +20,8 @@ HEAVY, WAITS = 10.0, 2
 PACKET, BLOCK = 1500, 1456
 #: Fewer fragments than this are not those of a stream, however little of it came through.
 FEW = 50
+#: What tells only that something is wrong.
+_INCOMPLETE = "net.probe.incomplete"
 _FRAGMENTS = (
     ("Ip.FragCreates", "%d fragments were sent"),
     ("Ip.ReasmReqds", "%d fragments arrived"),
@@ -149,21 +151,23 @@ def _heard(end: End) -> str:
 def _ttl(end: End) -> List[Finding]:
     if end.role != RECEIVER or not end.ran or end.complete or end.stream.ttl > 1 or not end.said.peers:
         return []
-    sender = end.said.peers[0]
-    if _near(end, sender):
+    if not routed(end):
         return []
     summary = "%s is behind a router and the stream may cross none (ttl %d)." % (end.host, end.stream.ttl)
-    return [finding("net.ttl.short", _subject(end), summary, ["the sender %s is in another network" % sender])]
+    lines = ["the sender %s is in another network" % end.said.peers[0]]
+    return [finding("net.ttl.short", _subject(end), summary, lines)]
 
 
-def _near(end: End, address: str) -> bool:
+def routed(end: End) -> bool:
+    """Whether a receiver and the sender it speaks with are in different networks."""
+    if end.role != RECEIVER or not end.said.peers:
+        return False
     try:
-        return any(
-            ipaddress.IPv4Address(address) in ipaddress.IPv4Network("%s/%d" % own, strict=False)
-            for own in end.link.addresses
-        )
+        sender = ipaddress.IPv4Address(end.said.peers[0])
+        networks = [ipaddress.IPv4Network("%s/%d" % own, strict=False) for own in end.link.addresses]
     except ValueError:
-        return True
+        return False
+    return not any(sender in network for network in networks)
 
 
 def _mtu(end: End) -> List[Finding]:
@@ -188,7 +192,8 @@ def _mtu(end: End) -> List[Finding]:
 
 
 def _differs(end: End) -> List[Finding]:
-    whole = end.role == RECEIVER and end.transfer.code == 0 and end.said.complete
+    # A receiver that the sender gave up says that it is complete too.
+    whole = end.role == RECEIVER and end.transfer.code == 0 and end.said.complete and end.transfer.bytes >= end.size
     if not whole or end.transfer.sha256 == end.digest:
         return []
     summary = "%s received something else than was sent." % end.host
@@ -218,7 +223,7 @@ def _unexplained(end: End) -> Finding:
     ]
     lines.append(_heard(end) if end.role == RECEIVER else "%s ended with %s" % (_program(end), end.transfer.code))
     how = "was not done in time" if end.transfer.timed_out else "failed"
-    return finding("net.probe.incomplete", _subject(end), "The probe %s: %d of %d bytes." % (how, done, of), lines)
+    return finding(_INCOMPLETE, _subject(end), "The probe %s: %d of %d bytes." % (how, done, of), lines)
 
 
 # --- all ends together ----------------------------------------------------------------------------------------------
@@ -267,6 +272,8 @@ def judge(
     :param absent: names of the hosts that were to receive and of which there is no result.
     """
     found = [_absent(name, bool(receivers)) for name in absent]
+    vanished = [made for made in (_vanished(sender, one) for one in receivers) if made is not None]
+    found += vanished
     if not receivers or not sender.get("bytes"):
         return _sorted(found)
     wanted, rate = float(sender.get("bitrate") or 0), float(sender.get("rate") or 0)
@@ -276,7 +283,8 @@ def judge(
     worst = max(each, key=lambda one: (one.lost, waited.get(one.address, 0)))
     explained = {str(one.get("address")) for one in receivers if _explained(one)}
     for one in each:
-        if one.address in explained:
+        subject = "%s %s" % (RECEIVER, one.host)
+        if one.address in explained or subject in [made.subject for made in vanished]:
             continue
         lines = [
             "%d datagrams arrived, %.1f %% of the stream did not" % (one.arrived, one.lost),
@@ -285,7 +293,6 @@ def judge(
             "%d blocks were sent again; %.1f of %.1f Mbit/s"
             % (sender.get("retransmits") or 0, rate / 1e6, wanted / 1e6),
         ]
-        subject = "%s %s" % (RECEIVER, one.host)
         if slow and len(each) > 1 and one is worst and _stands_out(one, each, waited):
             summary = "%s holds all receivers back: %.1f instead of %.1f Mbit/s." % (one.host, rate / 1e6, wanted / 1e6)
             found.append(finding("net.receiver.slow", subject, summary, lines))
@@ -307,6 +314,39 @@ def proven(sender: Mapping[str, Any], receivers: Sequence[Mapping[str, Any]]) ->
     return finding("net.probe.proven", "%s %s" % (SENDER, sender.get("host")), summary, lines)
 
 
+def _vanished(sender: Mapping[str, Any], one: Mapping[str, Any]) -> Optional[Finding]:
+    """What keeps all of the stream from a receiver that joined its group and speaks with the sender, if that shows.
+
+    The sender asks who has what by small packets to the group. When they are answered, and no data arrives, it is the
+    size that matters; when they are not, nothing that goes to the group arrives.
+    """
+    peer = next((each for each in sender.get("peers") or () if each["address"] == one.get("address")), None)
+    joined = one.get("peers") and one.get("group") in (one.get("groups") or ())
+    # Whom a sender misses is another receiver.
+    explained = _explained(one) or _explained(sender, (_INCOMPLETE, "net.join.missing"))
+    if peer is None or not joined or one.get("bytes") or explained:
+        return None
+    if any(each.get("id") == "net.firewall.unread" for end in (sender, one) for each in end.get("findings") or ()):
+        return None
+    subject, host = "%s %s" % (RECEIVER, one.get("host")), one.get("host")
+    lines = ["%s is in the group %s, and received nothing of the stream" % (host, one.get("group"))]
+    arrived = int((one.get("counters") or {}).get("Udp.InDatagrams", 0))
+    if peer["unanswered"] or peer["dropped"]:
+        if not one.get("routed"):
+            return None
+        lines.append("the sender %s is in another network, and they found each other" % one["peers"][0]["address"])
+        lines.append("the sender asked the group and waited for %s in vain %d times" % (host, peer["unanswered"]))
+        lines.append("ttl %s" % sender.get("ttl"))
+        summary = "No router passes the stream on to %s, though the two can speak with each other." % host
+        return finding("net.routing.missing", subject, summary, lines)
+    if sender.get("complete") or arrived < FEW:
+        return None
+    lines.append("%d datagrams arrived, and the sender never had to wait for an answer to its small ones" % arrived)
+    lines.append("a packet with data has up to %d bytes" % PACKET)
+    summary = "The large packets of the stream vanish on the way to %s, the small ones arrive." % host
+    return finding("net.mtu.fragmentation", subject, summary, lines, severity=ERROR)
+
+
 def _absent(name: str, others: bool) -> Finding:
     summary = "%s took no part in the probe, so nothing is known about the way to it." % name
     if others:
@@ -315,12 +355,9 @@ def _absent(name: str, others: bool) -> Finding:
     return finding("net.receiver.absent", "%s %s" % (RECEIVER, name), summary, severity=ERROR)
 
 
-def _explained(result: Mapping[str, Any]) -> bool:
-    """Whether a receiver told by itself what breaks the stream."""
-    return any(
-        each.get("severity") == ERROR and each.get("id") != "net.probe.incomplete"
-        for each in result.get("findings") or ()
-    )
+def _explained(result: Mapping[str, Any], but: Sequence[str] = (_INCOMPLETE,)) -> bool:
+    """Whether an end told by itself what breaks the stream: by an error that is none of ``but``."""
+    return any(each.get("severity") == ERROR and each.get("id") not in but for each in result.get("findings") or ())
 
 
 def _stands_out(one: Share, each: Sequence[Share], waited: Mapping[str, int]) -> bool:

@@ -374,6 +374,7 @@ def view(end: End) -> Dict[str, Any]:
             for peer in end.said.peers
         ],
         "counters": dict(end.counters),
+        "routed": diagnose.routed(end),
         "groups": list(end.groups),
         "queriers": sorted({query.source for query in end.queries}),
         "silences": [dict(each._asdict()) for each in end.silences],

@@ -80,6 +80,9 @@ def test_what_was_not_tried_still_has_a_firewall():
         (sender(transfer=BROKEN, said=SAID._replace(complete=False)), "net.probe.incomplete"),
         (sender(said=SAID._replace(peers=("10.99.4.1",))), "net.join.missing"),
         (sender(said=SAID._replace(dropped=("10.99.4.1",))), "net.probe.incomplete"),
+        # What udp-sender and udp-receiver say when nothing of the stream arrived.
+        (sender(said=SAID._replace(bytes=0)), "net.probe.incomplete"),
+        (receiver(transfer=DONE._replace(bytes=0, sha256="none")), "net.probe.incomplete"),
         (sender(transfer=BROKEN, firewall=Firewall((BLOCK,))), "net.firewall.sender"),
         (sender(said=SAID._replace(address="192.168.0.1")), "net.source.wrong"),
         (broken(said=Said()), "net.join.missing"),
@@ -179,7 +182,8 @@ def result(host, address, arrived, overrun=0):
 
 def sent(rate, retransmits, **unanswered):
     peers = [
-        {"address": "10.99.4.%d" % number, "unanswered": unanswered.get("client%d" % number, 0)} for number in (1, 2)
+        {"address": "10.99.4.%d" % number, "unanswered": unanswered.get("client%d" % number, 0), "dropped": False}
+        for number in (1, 2)
     ]
     return {
         "role": "sender",
@@ -259,6 +263,55 @@ def test_a_receiver_that_knows_its_own_trouble_is_not_called_lossy():
 def test_a_rate_far_below_what_was_asked_for_is_told_with_the_proof(rate, told):
     summary = diagnose.proven(sent(rate, 0), [result("client1", "10.99.4.1", 11523)]).summary
     assert ("though 80.0 were asked for" in summary) is told
+
+
+def reached(unanswered=0, **changes):
+    """The results of a sender and of a receiver that spoke with it and got nothing of the stream."""
+    end = dict(
+        result("client1", "10.99.4.1", 133),
+        complete=False,
+        bytes=0,
+        group=GROUP,
+        groups=["224.0.0.1", GROUP],
+        routed=True,
+    )
+    end.update(peers=[{"address": "10.99.1.1"}], findings=[{"id": "net.probe.incomplete", "severity": "error"}])
+    end.update(changes)
+    other = {"id": "net.join.missing", "severity": "error"}
+    return dict(sent(0, 0, client1=unanswered), bytes=0, ttl=32, complete=False, findings=[other]), end
+
+
+# The numbers are the lab's: an MTU of 1400 in a bridge on the way, and a router without multicast routing.
+@pytest.mark.parametrize(
+    ("unanswered", "changes", "told"),
+    [
+        (0, {}, ["net.mtu.fragmentation"]),
+        (0, {"routed": False}, ["net.mtu.fragmentation"]),
+        (0, {"counters": {"Udp.InDatagrams": 3}}, []),
+        (0, {"bytes": 163072}, []),
+        (2, {"counters": {"Udp.InDatagrams": 1}}, ["net.routing.missing"]),
+        (2, {"routed": False}, []),
+        (2, {"groups": ["224.0.0.1"]}, []),
+        (2, {"peers": []}, []),
+        (2, {"address": "10.99.4.9"}, []),
+        (2, {"findings": [{"id": "net.firewall.receiver", "severity": "error"}]}, []),
+        (2, {"findings": [{"id": "net.firewall.unread", "severity": "info"}]}, []),
+    ],
+)
+def test_what_keeps_the_whole_stream_away_is_told_by_what_else_arrives(unanswered, changes, told):
+    end, one = reached(unanswered, **changes)
+    found = diagnose.judge(end, [one])
+    assert [(each.id, each.severity, each.subject) for each in found] == [
+        (name, "error", "receiver client1") for name in told
+    ]
+    blamed = dict(end, findings=[{"id": "net.firewall.sender", "severity": "error"}])
+    assert diagnose.judge(blamed, [one]) == ()
+
+
+def test_a_receiver_that_nothing_reaches_is_not_called_lossy():
+    end, one = reached(2, counters={"Udp.InDatagrams": 1})
+    found = diagnose.judge(dict(end, bytes=SIZE), [one, result("client2", "10.99.4.2", 11523)])
+    assert [each.id for each in found] == ["net.routing.missing"]
 
 
 def test_who_took_no_part_is_named():
