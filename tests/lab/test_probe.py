@@ -10,14 +10,17 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from plugins.module_utils._probe.host import parse_counters
 from plugins.module_utils._probe.probe import judge
-from tests.lab import controller
+from tests.lab import controller, witness
 from tests.lab.borrow import borrowed
 from tests.lab.conftest import Boot
+from tests.lab.fleet import GATEWAY
 from tests.lab.fog import processes
+from tests.lab.fog.database import Sql
 from tests.lab.host import Host
 from tests.lab.lab import Lab
-from tests.lab.scenes import sender_ids, sending, stale
+from tests.lab.scenes import sending, stale
 
 MODULE = "multicast_probe"
 SIZE = 6 * 1024 * 1024
@@ -306,9 +309,9 @@ def test_loss_is_told_with_its_rate_and_fragments_too(lab: Lab, hosts: Hosts) ->
 
 
 @contextmanager
-def router(lab: Lab, hosts: Hosts) -> Iterator[None]:
-    """A second network with client2 in it, by its interface "far", and a router of multicast to there."""
-    near, far = "10.99.0.1", "10.96.0.1"
+def router(lab: Lab, hosts: Hosts, group: str = "234.99.1.1") -> Iterator[None]:
+    """A second network with client2 in it, by its interface "far", and a router of one group to there."""
+    near, far = GATEWAY, "10.96.0.1"
     link = [
         ["ip", "link", "add", "v-far", "type", "veth", "peer", "name", "far", "netns", hosts.two.netns],
         ["ip", "address", "add", f"{far}/24", "dev", "v-far"],
@@ -322,7 +325,7 @@ def router(lab: Lab, hosts: Hosts) -> Iterator[None]:
     ]
     away = [["ip", "link", "del", "v-far"], ["sysctl", "-qw", "net.ipv4.ip_forward=0"]]
     with commands(link, away, lab.netns), commands(client, [], hosts.two.netns):
-        words = ["python3", "-c", ROUTER, hosts.fog.address, "234.99.1.1", near, far]
+        words = ["python3", "-c", ROUTER, hosts.fog.address, group, near, far]
         with subprocess.Popen(["ip", "netns", "exec", lab.netns, *words], stdout=subprocess.PIPE) as routing:
             try:
                 assert routing.stdout is not None
@@ -355,10 +358,37 @@ def test_a_ttl_too_short_for_the_router_is_told(lab: Lab, hosts: Hosts, ttl: int
     assert ("net.ttl.short" in controller.finding_ids(received)) == (ttl == 1)
 
 
+def test_a_router_that_does_not_pass_the_stream_is_told(lab: Lab, hosts: Hosts) -> None:
+    shared: dict[str, Any] = {"size": SIZE, "bitrate": RATE, "timeout": 2 * SHORT, "portbase": next(PORTS)}
+    with router(lab, hosts, "234.99.1.9"):
+        ask = {"role": "receiver", "interface": "far", "rendezvous": hosts.fog.address, **shared}
+        client = controller.start(lab, hosts.two, MODULE, arguments=ask)
+        sent = call(lab, hosts.fog, role="sender", receivers=1, **shared)
+        received = client.result()
+    found = Probe(sent, [received], judge([sent, received]))
+    assert [peer["address"] for peer in sent["peers"]] == ["10.96.0.2"], found
+    assert found.ids() == {"net.routing.missing", "net.probe.incomplete"}, found
+    assert found.of("net.routing.missing") == ["receiver client2"]
+
+
+def test_a_small_mtu_between_the_hosts_is_told(lab: Lab, hosts: Hosts) -> None:
+    set_mtu = ["ip", "link", "set", f"v-{hosts.two.name}", "mtu"]
+    # Only the stream is to be too large for that port.
+    route = [GATEWAY, "dev", "eth0"]
+    with (
+        commands([["ip", "route", "add", *route, "mtu", "1300"]], [["ip", "route", "del", *route]], hosts.two.netns),
+        commands([[*set_mtu, "1400"]], [[*set_mtu, "1500"]], lab.netns),
+    ):
+        found = probe(lab, hosts, 2 * SHORT)
+    assert found.ids() == {"net.mtu.fragmentation", "net.probe.incomplete"}, found
+    assert found.of("net.mtu.fragmentation") == ["receiver client2"]
+    assert [one["bytes"] == 0 for one in found.received] == [False, True]
+
+
 def test_a_session_is_left_alone(lab: Lab, boot: Boot) -> None:
     with borrowed(lab, boot, "fog1") as (fog,):
         session = sending(fog, fog)
-        before = sender_ids(fog, session.port)
+        before = witness.state(fog, fog)
         refused = call(lab, fog, role="sender", portbase=session.port, check=False)
         assert refused["_failed"]
         assert str(session.port) in refused["msg"]
@@ -366,7 +396,64 @@ def test_a_session_is_left_alone(lab: Lab, boot: Boot) -> None:
         assert not {result["portbase"], result["portbase"] + 1} & {session.port, session.port + 1}
         assert (result["complete"], result["proven"]) == (True, "host")
         assert [found["id"] for found in result["findings"]] == ["net.probe.alone"]
-        assert sender_ids(fog, session.port) == before
+        assert witness.state(fog, fog) == before
+
+
+def test_a_look_takes_a_probe_for_no_leftover(lab: Lab, boot: Boot) -> None:
+    """Its sender has no session, and writes nothing, for longer than the daemon would leave one alone."""
+    port = next(PORTS)
+    with borrowed(lab, boot, "fog1") as (fog,):
+        arguments = {"role": "sender", "receivers": 1, "portbase": port, "timeout": 25}
+        running = controller.start(lab, fog, MODULE, arguments=arguments)
+        pid = processes.wait_for("udp-sender of the probe", lambda: pids(fog, "^multicast_probe/udp-sender "))[0]
+        processes.wait_for("it to be old", lambda: int(fog.run(["ps", "-o", "etimes=", "-p", pid]).stdout) > 6)
+        seen = controller.module(lab, fog, "fog_multicast_info")
+        refused = call(lab, fog, role="sender", portbase=port, check=False)
+        assert running.running
+        running.result()
+    assert controller.finding_ids(seen) == set()
+    assert str(port) in refused["msg"]
+
+
+def test_a_sender_at_another_address_than_the_nodes_is_told(lab: Lab, boot: Boot) -> None:
+    """Two addresses on one interface: udp-sender takes the first, and FOG's clients ask at the second."""
+    other = "10.97.1.1"
+    with borrowed(lab, boot, "fog1", "client1") as (fog, client):
+        address, route = [f"{other}/24", "dev", "eth0"], [other, "dev", "eth0"]
+        with (
+            commands([["ip", "address", "add", *address]], [["ip", "address", "del", *address]], fog.netns),
+            commands([["ip", "route", "add", *route]], [["ip", "route", "del", *route]], client.netns),
+        ):
+            Sql(fog).run("UPDATE nfsGroupMembers SET ngmHostname = %s WHERE ngmHostname = %s", other, fog.address)
+            shared: dict[str, Any] = {"size": SIZE, "portbase": next(PORTS), "timeout": SHORT}
+            asked = call(lab, fog, "--check", role="sender", **shared)["rendezvous"]
+            receiver = {"role": "receiver", "rendezvous": asked, **shared}
+            running = controller.start(lab, client, MODULE, arguments=receiver)
+            sent = call(lab, fog, role="sender", receivers=1, **shared)
+            received = running.result()
+    assert asked == other
+    assert "net.source.wrong" in controller.finding_ids(sent), sent
+    assert not received["complete"]
+
+
+def test_another_server_may_probe_one_of_the_clients_meanwhile(lab: Lab, hosts: Hosts, boot: Boot) -> None:
+    (other,) = boot("fog4")
+    shared: dict[str, Any] = {"size": 10 * SIZE, "timeout": TIMEOUT, "bitrate": RATE, "portbase": next(PORTS)}
+    arguments = {"role": "receiver", "rendezvous": other.address, **shared}
+    before = datagrams(hosts.one)
+    client = controller.start(lab, hosts.one, MODULE, arguments=arguments)
+    server = controller.start(lab, other, MODULE, arguments={"role": "sender", "receivers": 1, **shared})
+    processes.wait_for("its stream", lambda: datagrams(hosts.one) > before + 100)
+    found = probe(lab, hosts)
+    assert (server.result()["complete"], client.result()["complete"]) == (True, True)
+    arrived = [one["counters"]["Udp.InDatagrams"] for one in found.received]
+    assert arrived[0] > 1.1 * arrived[1], "the two did not meet"
+    assert found.ids() == set(), found
+
+
+def datagrams(host: Host) -> int:
+    """How many UDP datagrams its programs have received."""
+    return parse_counters(host.run(["cat", "/proc/net/snmp"]).stdout)["Udp.InDatagrams"]
 
 
 def test_a_repair_is_one_when_it_is_proven_on_the_wire(lab: Lab, hosts: Hosts, boot: Boot) -> None:
