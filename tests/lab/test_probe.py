@@ -218,17 +218,22 @@ def test_snooping_without_a_querier_is_told(lab: Lab, hosts: Hosts) -> None:
 
 
 def test_each_receiver_is_told_what_is_wrong_with_it(lab: Lab, hosts: Hosts) -> None:
+    """The second client has another interface in the same network, and asks the sender over that one."""
     setting = "net.ipv4.conf.eth0.rp_filter"
     before = [
-        ["ip", "link", "add", "other", "type", "veth", "peer", "name", "cable"],
+        ["ip", "link", "add", "other", "type", "veth", "peer", "name", "v-other", "netns", lab.netns],
         ["ip", "link", "set", "other", "up"],
-        ["ip", "link", "set", "cable", "up"],
         ["ip", "address", "add", "10.97.0.1/16", "dev", "other"],
         ["ip", "route", "add", f"{hosts.fog.address}/32", "dev", "other"],
         ["sysctl", "-qw", f"{setting}=1"],
     ]
     after = [["ip", "link", "del", "other"], ["sysctl", "-qw", f"{setting}=0"]]
-    with commands(before, after, hosts.two.netns), rule(hosts.one, "input", f"udp dport {RANGE} drop"):
+    cable = ["ip", "link", "set", "v-other", "master", lab.bridge, "up"]
+    with (
+        commands(before, after, hosts.two.netns),
+        commands([cable], [], lab.netns),
+        rule(hosts.one, "input", f"udp dport {RANGE} drop"),
+    ):
         found = probe(lab, hosts, SHORT)
     assert found.of("net.firewall.receiver") == ["receiver client1"]
     assert found.of("net.source.wrong") == ["receiver client2"]
@@ -379,7 +384,7 @@ def test_a_small_mtu_between_the_hosts_is_told(lab: Lab, hosts: Hosts) -> None:
         commands([["ip", "route", "add", *route, "mtu", "1300"]], [["ip", "route", "del", *route]], hosts.two.netns),
         commands([[*set_mtu, "1400"]], [[*set_mtu, "1500"]], lab.netns),
     ):
-        found = probe(lab, hosts, 2 * SHORT)
+        found = probe(lab, hosts, 40)
     assert found.ids() == {"net.mtu.fragmentation", "net.probe.incomplete"}, found
     assert found.of("net.mtu.fragmentation") == ["receiver client2"]
     assert [one["bytes"] == 0 for one in found.received] == [False, True]
