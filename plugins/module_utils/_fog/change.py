@@ -4,7 +4,8 @@
 
 """The work of the modules that change something: look, plan, apply under a lock, look again.
 
-Check mode leaves out apply, and with it the lock and the backup. What writes is imported only once there is a step.
+Check mode leaves out apply, and with it the lock and the backup; so does a plan whose every step waits for consent.
+What writes is imported only once there is a step.
 """
 
 from contextlib import contextmanager
@@ -189,7 +190,7 @@ def _rows(
     from .apply import World, affected, carry_out, settle
     from .backup import write_backup
 
-    if check_mode:
+    if check_mode or not _allowed(plan.steps):
         return Done(before, before, plan, carry_out(plan.steps, World(before.snapshot), check_mode))
     with _locked(params, options, tell) as (connection, name, waited):
         # The lock may have been waited for, and others may have worked meanwhile: what counts is how it is now.
@@ -197,10 +198,15 @@ def _rows(
         plan = planner(before.snapshot)
         world = World(before.snapshot, connection, touched(before.snapshot))
         steps = settle(plan.steps, world)
-        saved = affected(steps, connection)
+        saved = affected(_allowed(steps), connection)
         backup_file = write_backup(params["backup_dir"], name, saved) if saved else None
         results = carry_out(steps, world)
     return Done(before, look(params, options), plan, results, backup_file, waited.seconds, waited.holder)
+
+
+def _allowed(steps: Sequence[Step]) -> List[Step]:
+    """The steps that wait for no consent: the options of the modules that change rows open no gate."""
+    return [step for step in steps if step.gate is None]
 
 
 def _restore(params: Mapping[str, Any], check_mode: bool, tell: Tell) -> Dict[str, Any]:

@@ -469,6 +469,28 @@ def test_a_stale_record_is_corrected_and_called_what_it_is(host):
     assert host.server.one("SELECT ngmInterface FROM nfsGroupMembers") == {"ngmInterface": "eth7"}
 
 
+def test_what_waits_for_consent_is_neither_locked_for_nor_saved(host):
+    host.server.node(2, hostname="10.99.9.9")
+    before = host.server.dump()
+    result = host.call("fog_storage_iface")
+    assert result["changed"] is False
+    assert set(outcomes(result)) == {("node.update", "blocked")}
+    assert {step["gate"] for step in result["steps"]} == {"fog_multicast_master"}
+    assert result["backup_file"] is None
+    assert host.server.dump() == before
+    assert host.server.statements == []
+    assert not (host.folder / "backups").exists()
+
+    # Beside what needs no consent, only that is saved.
+    host.server.db.execute("UPDATE nfsGroupMembers SET ngmInterface = 'eth7' WHERE ngmID = 1")
+    result = host.call("fog_storage_iface")
+    assert {outcome for _kind, outcome in outcomes(result)} == {"done", "blocked"}
+    with open(result["backup_file"]) as file:
+        saved = json.load(file)
+    assert [(row["key"], sorted(row["row"])) for row in saved["rows"]] == [(1, ["ngmInterface"])]
+    assert host.call("fog_storage_iface")["backup_file"] is None
+
+
 @pytest.mark.parametrize(
     ("wish", "word"),
     [({"node": "none"}, "none"), ({"interface": "eth9"}, "eth9"), ({"address": "192.0.2.1"}, "192.0.2.1")],
