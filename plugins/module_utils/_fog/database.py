@@ -53,8 +53,12 @@ SETTINGS = (
     "SERVICESLEEPTIME",
     "FOG_WEB_HOST",
 )
-#: How many sessions, tasks and orphaned associations are read at the most.
+#: How many sessions and how many tasks are read at the most.
 LIMIT = 1000
+#: The same for orphaned associations. They pile up over years where the storage nodes' login may not delete, and one
+#: reset shall clear them.
+ORPHANS = 20000
+ORPHANS_SAID = "orphaned associations"
 #: Seconds the server may take for one answer, and all names together for being resolved.
 READ_TIMEOUT = 30
 RESOLVE_TIMEOUT = 3.0
@@ -407,7 +411,7 @@ _ORPHANS = Query(
     "SELECT a.msaID, a.msID, a.tID, s.msState, t.taskStateID FROM multicastSessionsAssoc a "
     "LEFT JOIN multicastSessions s ON s.msID = a.msID LEFT JOIN tasks t ON t.taskID = a.tID "
     "WHERE s.msID IS NULL OR s.msState NOT IN %s LIMIT %s",
-    (ACTIVE, LIMIT + 1),
+    (ACTIVE, ORPHANS + 1),
 )
 
 
@@ -459,7 +463,7 @@ def read_database(connection: Any, resolve_timeout: float = RESOLVE_TIMEOUT) -> 
     for sql, ids in ((_OF_SESSIONS, [session.id for session in sessions]), (_OF_TASKS, [task.id for task in tasks])):
         for row in _rows(connection, Query(sql, (tuple(ids),))) if ids else ():
             found[_int(row[0])] = _association(row)
-    for row in _bounded(_rows(connection, _ORPHANS), "orphaned associations", truncated):
+    for row in _bounded(_rows(connection, _ORPHANS), ORPHANS_SAID, truncated, ORPHANS):
         found[_int(row[0])] = _association(row)
     associations = tuple(found[number] for number in sorted(found))
     return Database(
@@ -518,10 +522,12 @@ def _check_tables(engines: Dict[str, str], database: str) -> None:
             engines[table] = engines.pop(table.lower())
 
 
-def _bounded(rows: Sequence[Sequence[Any]], what: str, truncated: List[str]) -> Sequence[Sequence[Any]]:
-    if len(rows) > LIMIT:
-        truncated.append(f"Only {LIMIT} {what} were read; there are more.")
-    return rows[:LIMIT]
+def _bounded(
+    rows: Sequence[Sequence[Any]], what: str, truncated: List[str], limit: int = LIMIT
+) -> Sequence[Sequence[Any]]:
+    if len(rows) > limit:
+        truncated.append(f"Only {limit} {what} were read; there are more.")
+    return rows[:limit]
 
 
 def _str(value: Any) -> str:

@@ -7,7 +7,7 @@
 from typing import List, Optional, Tuple
 
 from .._findings import INFO, WARNING, Finding, finding
-from .database import ACTIVE, Association, Task
+from .database import ACTIVE, ORPHANS_SAID, Association, Task
 from .diagnose_nodes import is_full_server, served_groups
 from .diagnose_sessions import (
     STALE_AFTER,
@@ -105,6 +105,7 @@ def leftover_findings(snapshot: Snapshot, stale_after: float) -> List[Finding]:
         ]
         if len(links) > NAMED_ROWS:
             evidence.append("and %d more" % (len(links) - NAMED_ROWS))
+        evidence += [cut for cut in snapshot.database.truncated if ORPHANS_SAID in cut]
         made = finding("fog.association.orphan", "multicastSessionsAssoc", summary, evidence)
         if not may(snapshot, "DELETE", ASSOCIATIONS):
             # A storage node's rows pile up by FOG's own design; the FOG server clears them.

@@ -212,7 +212,7 @@ def test_sessions_tasks_and_what_joins_them(connect):
 
 
 def test_what_is_cut_at_the_bound_is_told(connect):
-    orphans = [(number, 1, number, None, None) for number in range(1, 1002)]
+    orphans = [(number, 1, number, None, None) for number in range(1, 20002)]
     found = database.read_database(
         connect(
             sessions=[session(number) for number in range(1, 1002)],
@@ -220,13 +220,13 @@ def test_what_is_cut_at_the_bound_is_told(connect):
             orphans=orphans,
         )
     )
-    assert (len(found.sessions), len(found.tasks), len(found.associations)) == (1000, 1000, 1000)
+    assert (len(found.sessions), len(found.tasks), len(found.associations)) == (1000, 1000, 20000)
     assert found.truncated == (
         "Only 1000 active multicast tasks were read; there are more.",
         "Only 1000 active sessions were read; there are more.",
-        "Only 1000 orphaned associations were read; there are more.",
+        "Only 20000 orphaned associations were read; there are more.",
     )
-    assert database.read_database(connect(orphans=orphans[:1000])).truncated == ()
+    assert database.read_database(connect(orphans=orphans[:20000])).truncated == ()
 
 
 def test_broken_text_and_empty_values(connect):

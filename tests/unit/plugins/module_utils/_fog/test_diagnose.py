@@ -723,6 +723,10 @@ class TestLeftovers:
         found = find(vary(healthy(), database={"associations": links}), "fog.association.orphan")
         assert "25 association rows" in found.summary
         assert found.evidence[-1] == "and 5 more"
+        cut = "Only 25 orphaned associations were read; there are more."
+        others = "Only 1000 active sessions were read; there are more."
+        database = {"associations": links, "truncated": (others, cut)}
+        assert find(vary(healthy(), database=database), found.id).evidence[-2:] == ("and 5 more", cut)
 
     def test_where_they_cannot_be_deleted_associations_are_no_trouble(self):
         found = find(vary(leftover(), database={"privileges": NO_DELETE}), "fog.association.orphan")
