@@ -128,6 +128,10 @@ def _missing_binary(snapshot: Snapshot, severity: str) -> List[Finding]:
     evidence += list(release.errors)
     summary = "%s is missing or cannot be executed." % release.udp_sender
     made = finding("fog.sender.missing_binary", release.udp_sender, summary, evidence, severity=severity)
+    if release.udp_sender_exists:
+        # A link would have to take its place, and what it is nobody knows.
+        repair = "Make %s executable (chmod +x %s), or move it away." % (release.udp_sender, release.udp_sender)
+        return [made._replace(repair=repair, repairable=False)]
     if release.udp_sender_found:
         repair = "Link %s to %s." % (release.udp_sender, release.udp_sender_found[0])
         return [made._replace(repair=repair)]

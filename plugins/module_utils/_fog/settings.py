@@ -67,6 +67,7 @@ class Release(NamedTuple):
     udp_sender_runs: bool  # exists and is executable
     udp_sender_found: Tuple[str, ...]  # other places where an executable udp-sender lies
     errors: Tuple[str, ...] = ()  # what could not be read, one sentence each
+    udp_sender_exists: bool = False  # something is there, whether it can be executed or not
 
 
 class Assignment(NamedTuple):
@@ -144,6 +145,7 @@ def read_release(settings: Settings, folders: Sequence[str] = SENDER_FOLDERS) ->
         udp_sender_runs=_runs(sender),
         udp_sender_found=_other_senders(sender, folders),
         errors=tuple(errors),
+        udp_sender_exists=os.path.exists(sender),
     )
 
 

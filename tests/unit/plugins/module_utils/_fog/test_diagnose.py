@@ -820,6 +820,12 @@ class TestService:
         assert "Install" in found.repair
         assert "config.class.php" in told(found)
 
+    def test_what_is_there_and_cannot_be_executed_is_not_replaced_by_a_link(self):
+        there = {"udp_sender_runs": False, "udp_sender_exists": True, "udp_sender_found": ("/usr/sbin/udp-sender",)}
+        found = find(vary(healthy(), release=there), BINARY)
+        assert not found.repairable
+        assert "chmod +x %s" % found.subject in found.repair
+
     def test_on_a_host_that_serves_nothing_it_is_a_warning(self):
         assert find(vary(storage_node(), release={"udp_sender_runs": False}), BINARY).severity == "warning"
         assert find(vary(storage_node(), processes={"children": ()}), "fog.service.child_dead").severity == "warning"

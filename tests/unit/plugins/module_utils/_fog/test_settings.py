@@ -273,16 +273,18 @@ def test_a_release(host):
     found = host(CONFIG.format(SECRET, sender))
     # /sbin is a link to /bin: one file, told once.
     first = other.replace("/bin/", "/sbin/")
-    assert found == reader.Release("1.5.9.133", 270, sender, True, (first,))
+    assert found == reader.Release("1.5.9.133", 270, sender, True, (first,), udp_sender_exists=True)
 
 
 def test_udp_sender_missing_or_not_executable(host):
     path = host.folder / "sbin" / "udp-sender"
     found = host(CONFIG.format(SECRET, path))
     assert (found.udp_sender, found.udp_sender_runs, found.udp_sender_found) == (str(path), False, ())
+    assert found.udp_sender_exists is False
     install(path)
     path.chmod(0o644)
-    assert host(CONFIG.format(SECRET, path)).udp_sender_runs is False
+    found = host(CONFIG.format(SECRET, path))
+    assert (found.udp_sender_runs, found.udp_sender_exists) == (False, True)
     install(path)
     found = host(CONFIG.format(SECRET, path))
     assert (found.udp_sender_runs, found.udp_sender_found) == (True, ())
