@@ -44,25 +44,33 @@ def execute(connection: Any, query: str, values: Sequence[Any]) -> Tuple[int, Li
 
     :returns: how many rows it changed, and the rows it returned, by column name.
     :raises DatabaseError: with the server's own words, which hold no password.
+    :raises DuplicateError: another row holds the place.
     """
-    from pymysql import err
-
     try:
         with connection.cursor() as cursor:
             changed = cursor.execute(query, tuple(values))
             names = [column[0] for column in cursor.description or ()]
             return int(changed), [dict(zip(names, row)) for row in cursor.fetchall()] if names else []
-    except err.MySQLError as error:
-        number = error.args[0] if error.args else 0
-        if isinstance(error, err.IntegrityError) and number == _DUPLICATE:
-            raise DuplicateError(str(error.args[-1])) from None
-        said = error.args[-1] if error.args else error
-        raise DatabaseError(
+    # When a server goes away, PyMySQL fails in more ways than it names (struct.error, AttributeError, ...).
+    except Exception as error:
+        failure = _explain(error)
+    # Outside the handler, so that no exception with the statement's values hangs on to it.
+    raise failure
+
+
+def _explain(error: Exception) -> Exception:
+    from pymysql import err
+
+    number = error.args[0] if error.args else 0
+    said = error.args[-1] if error.args else error
+    if isinstance(error, err.IntegrityError) and number == _DUPLICATE:
+        return DuplicateError(str(said))
+    if isinstance(error, err.MySQLError):
+        return DatabaseError(
             f"The database refused a statement or went away in the middle of it ({number}: {said}). Steps done until "
             "then are listed in the result; run again once it answers."
-        ) from None
-    except OSError as error:
-        raise DatabaseError(f"The connection to the database broke ({error}); run again once it answers.") from None
+        )
+    return DatabaseError(f"The connection to the database broke ({error}); run again once it answers.")
 
 
 def fetch(connection: Any, table: str, key: Any, columns: Sequence[str] = ()) -> Optional[Dict[str, Any]]:

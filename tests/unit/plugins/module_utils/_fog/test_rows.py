@@ -4,6 +4,8 @@
 
 """Single rows and the lock: statements, parameters, and errors as sentences."""
 
+import struct
+
 import pytest
 from ansible_collections.imaging.multicast.plugins.module_utils._fog import lock, rows
 from ansible_collections.imaging.multicast.plugins.module_utils._fog.database import DatabaseError
@@ -81,6 +83,9 @@ def test_a_row_that_is_there_already_is_told(server, connection):
         (err.IntegrityError(1048, "Column cannot be null"), "1048"),
         (err.InterfaceError(), "0: "),
         (BrokenPipeError(32, "Broken pipe"), "Broken pipe"),
+        (struct.error("unpack requires a buffer of 4 bytes"), "unpack requires"),
+        (AttributeError("'NoneType' object has no attribute 'settimeout'"), "settimeout"),
+        (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"), "invalid start byte"),
     ],
 )
 def test_errors_are_sentences_without_a_chain(server, connection, error, said):
@@ -90,7 +95,7 @@ def test_errors_are_sentences_without_a_chain(server, connection, error, said):
     server.before["SELECT"] = fail
     with pytest.raises(DatabaseError, match=said) as caught:
         rows.fetch(connection, "tasks", 4)
-    assert caught.value.__suppress_context__
+    assert (caught.value.__cause__, caught.value.__context__) == (None, None)
 
 
 def test_the_connection_is_prepared_for_zero_dates_in_utc(server, connection):
