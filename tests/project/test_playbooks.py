@@ -400,6 +400,27 @@ def test_a_repair_counts_only_when_it_is_proven_on_the_wire(fleet: Fleet) -> Non
     }
 
 
+def test_what_is_stale_goes_before_the_node_and_a_session_that_waited_is_given_time(fleet: Fleet) -> None:
+    waiting = found("fog.session.unserved", repairable=True)
+    steps = [step("association.delete", "fog.association.orphan")]
+    fleet.add(
+        "fog1",
+        {
+            "findings": [waiting, found("fog.node.no_master"), found("fog.association.orphan")],
+            "modules": {
+                RESET: {"cures": ["fog.association.orphan"], "steps": steps},
+                IFACE: {"cures": ["fog.node.no_master"], "steps": [step("node.update", "fog.node.no_master")]},
+            },
+            # With its master again, the host answers for it before its daemon has taken it up.
+            "later": [[waiting], [found("fog.session.stale")], []],
+        },
+    )
+    run = fleet.run()
+    assert run.outcomes == {"fog1": "repaired"}, run.output
+    assert fleet.calls("fog1") == [INFO, RESET, IFACE, INFO, INFO, INFO]
+    assert [each["kind"] for each in run.report["hosts"]["fog1"]["steps"]] == ["association.delete", "node.update"]
+
+
 def missing_sender(folder: Path) -> dict[str, Any]:
     real = folder / "found-udp-sender"
     real.touch()
