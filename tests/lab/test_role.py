@@ -1,5 +1,6 @@
 """The role and the playbooks on real hosts: the last resort, the libraries, the guard, and how a run ends."""
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,7 +41,9 @@ def last_line(run: controller.Run) -> str:
 @contextmanager
 def installer(host: Host, body: str) -> Iterator[dict[str, str]]:
     """A stand-in for FOG's installer on the host; what a playbook has to be told about it."""
-    said = f"echo database password: {layout.secret(host.name, 'db')}"
+    secret = layout.secret(host.name, "db")
+    words = (f"database password: {secret}", secret, f"mysql -ufog -p{secret}")
+    said = "\n".join(f"echo {shlex.quote(line)}" for line in words)
     host.write(INSTALLER, f'#!/bin/sh\necho "$PWD $*" >> {MARK}\necho installing\n{said}\n{body}\n', 0o755)
     try:
         yield {"fog_multicast_installer": INSTALLER}
@@ -65,13 +68,21 @@ def test_the_installer_runs_only_as_the_last_resort_and_with_consent(lab: Lab, f
         assert planned.code != 0
         assert not fog4.exists(MARK)
 
-        opened = controller.playbook(lab, REPAIR, [fog4], variables=variables)
+        # Nobody knows whether the daemon, which runs, is sending.
+        held = controller.playbook(lab, REPAIR, [fog4], variables=variables)
+        assert held.outcome("fog4") == "needs_person", held.explain("fog4")
+        assert [step["gate"] for step in held.steps("fog4")] == ["fog_multicast_allow_restart"]
+        assert not fog4.exists(MARK)
+
+        variables["fog_multicast_allow_restart"] = "true"
+        opened = controller.playbook(lab, REPAIR, [fog4], "-vvv", "--diff", variables=variables)
         assert opened.outcome("fog4") == "repaired", opened.explain("fog4")
         assert fog4.read(MARK).splitlines() == ["/opt/fogproject/bin -Y"]
         (step,) = [step for step in opened.steps("fog4") if step["kind"] == "installer.run"]
         assert "all done" in step["detail"]
         assert "installing" in step["detail"]
-    for run in (closed, planned, opened):
+        assert "mysql -ufog -p(hidden)" in step["detail"]
+    for run in (closed, planned, held, opened):
         assert layout.SECRET not in run.output
         assert layout.SECRET not in str(run.report)
 
@@ -86,7 +97,11 @@ def test_the_installer_does_not_run_where_gentler_steps_helped(lab: Lab, fog4: H
 
 def test_an_installer_that_hangs_is_ended(lab: Lab, fog4: Host) -> None:
     FAULTS["db-password-wrong"](lab, fog4)
-    wishes = {"fog_multicast_allow_installer": True, "fog_multicast_installer_timeout": 3}
+    wishes = {
+        "fog_multicast_allow_installer": True,
+        "fog_multicast_allow_restart": True,
+        "fog_multicast_installer_timeout": 3,
+    }
     with installer(fog4, "exec sleep 4711") as variables:
         run = controller.playbook(lab, REPAIR, [fog4], variables={**variables, **wishes})
         assert fog4.exists(MARK)
@@ -95,6 +110,23 @@ def test_an_installer_that_hangs_is_ended(lab: Lab, fog4: Host) -> None:
     assert step["outcome"] == "failed"
     assert INSTALLER in step["detail"]
     assert [process for process in processes.running(fog4) if "4711" in process.argv] == []
+
+
+# --- udp-sender ---------------------------------------------------------------------------------------------------
+
+
+def test_a_udp_sender_that_cannot_be_executed_is_left_to_a_person(lab: Lab, fog4: Host) -> None:
+    FAULTS["udp-sender-missing"](lab, fog4)
+    fog4.write(layout.SENDER_LINK, "#!/bin/sh\n", 0o644)
+    try:
+        before = witness.state(fog4, fog4)
+        run = controller.playbook(lab, REPAIR, [fog4])
+        assert witness.state(fog4, fog4) == before
+    finally:
+        fog4.remove(layout.SENDER_LINK)
+    assert run.outcome("fog4") == "needs_person", run.explain("fog4")
+    assert run.steps("fog4") == []
+    assert f"chmod +x {layout.SENDER_LINK}" in run.output
 
 
 # --- libraries ------------------------------------------------------------------------------------------------------

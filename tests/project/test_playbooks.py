@@ -1,7 +1,9 @@
 """What the playbooks and roles do with what the modules tell them, with a stand-in for the FOG modules."""
 
 import json
+import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -450,16 +452,21 @@ exit {code}
 """
 
 
-def installable(fleet: Fleet, name: str, script: str = "", code: int = 0, sessions: Any = (), **variables: Any) -> None:
-    """A host that only FOG's installer can cure, with consent unless told otherwise."""
+def installable(
+    fleet: Fleet, name: str, script: str = "", code: int = 0, info: Any = None, before: Any = None, **variables: Any
+) -> None:
+    """A host that only FOG's installer can cure, with consent unless told otherwise.
+
+    ``info`` is what the look tells beside the findings, ``before`` what the gentler restart becomes.
+    """
     installer = fleet.folder / name / "installfog.sh"
     installer.parent.mkdir()
     installer.write_text(script or INSTALLER.format(state=fleet.folder / f"{name}.json", code=code))
     installer.chmod(0o755)
     host = {
         "findings": [found("fog.service.child_dead")],
-        "modules": {SERVICE: {"steps": [step("service.restart", "fog.service.child_dead")]}},
-        "info": {"sessions": list(sessions)},
+        "modules": {SERVICE: before or {"steps": [step("service.restart", "fog.service.child_dead")]}},
+        "info": info or {"sessions": []},
     }
     fleet.add(
         name, host, **{"fog_multicast_allow_installer": True, "fog_multicast_installer": str(installer), **variables}
@@ -471,7 +478,7 @@ def test_the_installer_is_the_last_resort(fleet: Fleet) -> None:
     installable(fleet, "forbidden", fog_multicast_allow_installer=False)
     installable(fleet, "failing", code=3)
     installable(fleet, "hanging", script="#!/bin/sh\nexec sleep 300\n", fog_multicast_installer_timeout=1)
-    installable(fleet, "live", sessions=[{"id": 4, "state": 3}])
+    installable(fleet, "live", info={"sessions": [{"id": 4, "state": 3}]})
     installable(fleet, "vain")
     state = dict(fleet.host("vain"), findings=[found("fog.image.missing")])
     (fleet.folder / "vain.json").write_text(json.dumps(state))
@@ -500,9 +507,141 @@ def test_the_installer_is_the_last_resort(fleet: Fleet) -> None:
         r"installfog\.sh: (Timeout exceeded|async task did not complete within the requested time)",
         steps["hanging"][1]["detail"],
     )
-    for name in ("forbidden", "live", "vain"):
-        assert "installer.run" not in [each["kind"] for each in steps[name]]
+    assert [each["kind"] for each in steps["vain"]] == []
+    told = {name: (each["outcome"], each["gate"]) for name in steps for each in steps[name][1:]}
+    assert told == {
+        "cured": ("done", "fog_multicast_allow_installer"),
+        "forbidden": ("blocked", "fog_multicast_allow_installer"),
+        "failing": ("failed", None),
+        "hanging": ("failed", None),
+        "live": ("blocked", "fog_multicast_allow_restart"),
+    }
+    assert "    set:    fog_multicast_allow_installer: true" in run.output
+    assert "session 4" in steps["live"][1]["detail"]
     assert "hunter2" not in run.output + json.dumps(run.report)
+
+
+def left(fleet: Fleet, name: str, finding_id: str) -> None:
+    state = dict(fleet.host(name), findings=[found(finding_id)])
+    (fleet.folder / f"{name}.json").write_text(json.dumps(state))
+
+
+def test_the_installer_waits_for_whatever_may_be_sending(fleet: Fleet) -> None:
+    blind: dict[str, Any] = {"sessions": [], "senders": []}
+    installable(fleet, "sender", info={**blind, "senders": [{"port": 50000}]})
+    installable(fleet, "daemon", info={**blind, "service": {"active": False, "daemon": [17]}})
+    installable(fleet, "unit", info={**blind, "service": {"active": True, "daemon": []}})
+    installable(fleet, "idle", info={**blind, "service": {"active": False, "daemon": []}})
+    for name in ("sender", "daemon", "unit", "idle"):
+        left(fleet, name, "fog.db.unreachable")
+    all_at_once = ("-e", "multicast_max_broken_percent=100")
+    run = fleet.run(*all_at_once)
+    assert run.outcomes == {
+        "sender": "needs_person",
+        "daemon": "needs_person",
+        "unit": "needs_person",
+        "idle": "repaired",
+    }, run.output
+    for name, word in (("sender", "port 50000"), ("daemon", "may be sending"), ("unit", "may be sending")):
+        (blocked,) = run.report["hosts"][name]["steps"]
+        assert (blocked["outcome"], blocked["gate"]) == ("blocked", "fog_multicast_allow_restart")
+        assert word in blocked["detail"]
+    assert "    set:    fog_multicast_allow_restart: true" in run.output
+    opened = fleet.run(*all_at_once, "-e", "fog_multicast_allow_restart=true", "--limit", "sender,daemon,unit")
+    assert set(opened.outcomes.values()) == {"repaired"}, opened.output
+
+
+def test_the_installer_is_offered_only_where_nothing_gentler_is_left(fleet: Fleet) -> None:
+    waiting = {"steps": [step("service.restart", "fog.log.silent", "blocked", gate="fog_multicast_allow_restart")]}
+    installable(fleet, "restart", before=waiting, fog_multicast_allow_installer=False)
+    consent = {"sessions": [{"id": 4, "state": 3}]}
+    installable(fleet, "consent", before=waiting, info=consent)
+    installable(fleet, "vain", before={"refused": "It would be in vain."}, fog_multicast_allow_installer=False)
+    installable(fleet, "database", fog_multicast_allow_installer=False)
+    installable(fleet, "binary", fog_multicast_allow_installer=False)
+    installable(fleet, "services", fog_multicast_allow_installer=False, fog_multicast_installer="")
+    left(fleet, "database", "fog.db.unreachable")
+    unrepairable = {"binary": "fog.sender.missing_binary", "services": "fog.service.stopped"}
+    for name, finding_id in unrepairable.items():
+        state = dict(fleet.host(name), findings=[found(finding_id, repairable=False)])
+        (fleet.folder / f"{name}.json").write_text(json.dumps(state))
+    run = fleet.run("-e", "multicast_max_broken_percent=100")
+    assert set(run.outcomes.values()) == {"needs_person"}, run.output
+    told = {name: [each["gate"] for each in host["steps"]] for name, host in run.report["hosts"].items()}
+    assert told == {
+        "restart": ["fog_multicast_allow_restart"],
+        "consent": ["fog_multicast_allow_restart"],
+        "vain": [None],
+        "database": [],
+        "binary": [],
+        "services": ["fog_multicast_allow_installer"],
+    }
+
+
+@pytest.mark.parametrize("why", ["none", "relative", "missing", "folder", "not executable", "no interpreter"])
+def test_an_installer_that_cannot_be_started_changed_nothing(fleet: Fleet, why: str) -> None:
+    installable(fleet, "fog1", script="#!/no/such/shell\n")
+    path = fleet.inventory["fog1"]["fog_multicast_installer"]
+    if why == "not executable":
+        Path(path).chmod(0o644)
+    wrong = {"none": "", "relative": "installfog.sh", "missing": path + "x", "folder": str(Path(path).parent)}
+    run = fleet.run("-e", json.dumps({"fog_multicast_installer": wrong.get(why, path)}))
+    _restart, installed = run.report["hosts"]["fog1"]["steps"]
+    assert (installed["kind"], installed["outcome"], installed["gate"]) == ("installer.run", "failed", None)
+    assert run.changed == 1, "only the restart"
+    if why == "no interpreter":
+        assert "not found" in installed["detail"]
+    else:
+        assert f"fog_multicast_installer is '{wrong.get(why, path)}'" in installed["detail"]
+    assert run.outcomes == {"fog1": "failed"}
+
+
+SHELLS = [["sh"], ["bash", "--posix"]]
+LEAKY = """#!/bin/sh
+for number in $(seq 40); do echo "line $number"; done
+echo Sesame-0pen
+mysql -u fog -pSesame-0pen 2>&1 || echo "mysql -u fog -pSesame-0pen" >&2
+echo "both: Sesame-0pen-Again Sesame-0pen"
+sed -i /^snmysqlpass/d {settings}
+echo "newpass='fresh [a-z]*'" >> {settings}
+echo 'now fresh [a-z]* is it'
+sleep 300 &
+echo $! > {daemon}
+exit 7
+"""
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=lambda words: words[0])
+def test_no_password_of_fogsettings_is_in_what_the_installer_said(tmp_path: Path, shell: list[str]) -> None:
+    settings, installer = tmp_path / ".fogsettings", tmp_path / "installfog.sh"
+    settings.write_text(
+        "## Start of FOG Settings\nhostname='line 39'\nsnmysqlpass='Sesame-0pen'\nstoragePassword=Sesame-0pen-Again\n"
+        "password='abcd'\n"
+    )
+    daemon = tmp_path / "daemon"
+    installer.write_text(LEAKY.format(settings=settings, daemon=daemon))
+    installer.chmod(0o755)
+    script = (ROOT / "roles/fog_multicast/files/installer.sh").read_text()
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    done = subprocess.run(
+        [*shell, "-c", script, "installer.sh", installer, settings],
+        env=environment(TMPDIR=str(temporary)),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    # It fails unless what the installer left running still runs: nobody waited for that.
+    os.kill(int(daemon.read_text()), signal.SIGKILL)
+    lines = done.stdout.splitlines()
+    assert (done.returncode, done.stderr, len(lines)) == (7, "", 30)
+    assert "line 39" in lines
+    assert lines[-5] == "(hidden)"
+    assert "mysql -u fog -p(hidden)" in lines
+    assert "both: (hidden) (hidden)" in lines
+    assert lines[-1] == "now (hidden) is it"
+    assert list(temporary.iterdir()) == []
 
 
 PLAY = """
