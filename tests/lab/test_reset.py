@@ -207,6 +207,18 @@ def test_delete_takes_the_rows_of_the_session_and_no_others(lab: Lab, fog4: Host
     assert states(fog4, live) == (3, [1, 1], 2)
 
 
+def test_orphans_of_years_are_cleared_at_once(lab: Lab, fog4: Host) -> None:
+    sql = Sql(fog4)
+    sql.run("INSERT INTO multicastSessionsAssoc (msID, tID) SELECT 900000 + seq, 900000 + seq FROM seq_1_to_2500")
+    planned = reset(lab, fog4, "--check")
+    result = reset(lab, fog4)
+    assert len(result["associations"]) == 2500
+    assert planned["associations"] == result["associations"]
+    assert int(sql.value("SELECT COUNT(*) FROM multicastSessionsAssoc")) == 0
+    assert controller.finding_ids(result) == set()
+    assert not reset(lab, fog4)["changed"]
+
+
 # --- between look and act -------------------------------------------------------------------------------------------
 
 
@@ -277,7 +289,7 @@ def test_a_user_without_delete_does_no_half_reset_and_another_login_a_whole_one(
     assert checksums(server) == before
 
     _add_admin(server)
-    result = reset(lab, node, login_host=server.address, **ADMIN)
+    result = reset(lab, node, "-vvv", "--diff", login_host=server.address, **ADMIN)
     assert result["sessions"] == [session.id]
     assert_cancelled(server, session)
     assert layout.SECRET not in result["_output"]
