@@ -129,10 +129,20 @@ def test_up_status_ssh_and_down_leave_nothing(own: Callable[[str], Lab]) -> None
     assert "is not up" in _command(lab, "down")
 
 
-@pytest.mark.parametrize("stage", ["netns", "cgroup", "mount", "process", "leader"])
-def test_up_killed_then_down_leaves_nothing(own: Callable[[str], Lab], stage: str) -> None:
+@pytest.mark.parametrize(
+    ("stage", "hosts"),
+    [
+        ("netns", "nas1,client1"),
+        ("cgroup", "nas1,client1"),
+        ("mount", "nas1,client1"),
+        ("process", "nas1,client1"),
+        ("leader", "nas1,client1"),
+        ("leader", "fog1,client1"),
+    ],
+)
+def test_up_killed_then_down_leaves_nothing(own: Callable[[str], Lab], stage: str, hosts: str) -> None:
     lab = own(f"kill{stage}")
-    process = _start(lab, "up", "--hosts", "nas1,client1")
+    process = _start(lab, "up", "--hosts", hosts)
     _wait_for(lambda: any(entry.kind == stage and entry.host for entry in lab.journal.entries()), process)
     _kill(process)
     inside = _inside(lab)
@@ -154,12 +164,12 @@ def test_up_killed_then_up_starts_over(own: Callable[[str], Lab]) -> None:
     assert _traces(lab, inside) == []
 
 
-@pytest.mark.parametrize("delay", [0.0, 0.05, 0.2])
-def test_down_killed_then_down_leaves_nothing(own: Callable[[str], Lab], delay: float) -> None:
+@pytest.mark.parametrize(("delay", "name"), [(0.0, "nas1"), (0.05, "nas1"), (0.2, "nas1"), (0.05, "fog1")])
+def test_down_killed_then_down_leaves_nothing(own: Callable[[str], Lab], delay: float, name: str) -> None:
     lab = own("halfdown")
-    lab.up(subset(["nas1", "client1"]))
+    lab.up(subset([name, "client1"]))
     inside = _inside(lab)
-    leader = lab.host("nas1")
+    leader = lab.host(name)
     process = _start(lab, "down")
     # From the first process that is gone the rest is being taken down.
     deadline = time.monotonic() + 60
