@@ -13,9 +13,10 @@ import pytest
 from tests.lab import controller, witness
 from tests.lab.borrow import borrowed
 from tests.lab.conftest import Boot
-from tests.lab.fog import Session, age_session, check_in, layout, processes
+from tests.lab.fog import Session, age_session, check_in, layout, log_shows, processes, queue_session
 from tests.lab.fog.database import Sql
 from tests.lab.fog.service import stop_database
+from tests.lab.fog.sessions import age_logs
 from tests.lab.held import held, waiting
 from tests.lab.host import Host
 from tests.lab.lab import Lab
@@ -122,6 +123,23 @@ def test_clients_that_still_write_after_the_sender_ended_are_left(lab: Lab, fog4
     assert any(f"Session {session.id} is left alone" in note for note in result["notes"])
     assert checksums(fog4) == before
     assert states(fog4, session) == (3, [3, 3], 2)
+
+
+def test_a_session_that_waits_for_a_slot_is_left(lab: Lab, fog4: Host) -> None:
+    sending(fog4, fog4, "first")
+    with held_daemon(fog4):
+        session = queue_session(fog4, name="second")
+        Sql(fog4).set("FOG_MULTICAST_MAX_SESSIONS", "1")
+    log_shows(fog4, "now the task is queued!")
+    age_session(fog4, session, 7200)
+    age_logs(fog4, 7200)
+    log_shows(fog4, "is already running with pid", last=True)
+
+    result = reset(lab, fog4)
+
+    assert not result["changed"]
+    assert any(f"Session {session.id} is left alone" in note and "queued" in note for note in result["notes"])
+    assert states(fog4, session) == (1, [1, 1], 2)
 
 
 # --- ending ---------------------------------------------------------------------------------------------------------

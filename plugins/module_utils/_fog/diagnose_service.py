@@ -14,10 +14,14 @@ from .diagnose_leftovers import orphan_senders
 from .diagnose_nodes import answerable_groups, group_of, is_local, own_masters, own_nodes, should_serve
 from .diagnose_sessions import (
     STALE_AFTER,
+    TROUBLE,
     active_sessions,
+    is_queued,
     is_stale,
+    patience,
     pids,
     sessions_of_deleted_images,
+    sessions_served_here,
     sleep_time,
 )
 from .service import UNIT
@@ -25,19 +29,6 @@ from .snapshot import Snapshot
 
 #: Seconds a daemon that was just started gets to bring up its child.
 START = 5.0
-#: What the daemon writes when it cannot go on, by kind of log line.
-TROUBLE = (
-    "database_waiting",
-    "interface_waiting",
-    "not_master",
-    "no_sender_binary",
-    "disabled",
-    "no_image_path",
-    "no_slots",
-    "bad_port",
-    "image_missing",
-    "not_started",
-)
 #: How many lines at the log's end are looked at for trouble.
 LATEST = 20
 
@@ -52,11 +43,6 @@ def trouble(snapshot: Snapshot) -> Tuple[str, ...]:
     latest = {line.kind: line.text for line in snapshot.logs.lines[-LATEST:] if line.kind in TROUBLE}
     lines = ["%s: %s" % (snapshot.logs.path, text) for text in latest.values()]
     return tuple(lines) + tuple("servicemaster.log: %s" % text for text in snapshot.logs.exits)
-
-
-def patience(snapshot: Snapshot) -> float:
-    """Seconds the log may be silent: three of the daemon's intervals, and time for a busy host."""
-    return max(3 * sleep_time(snapshot), 15.0)
 
 
 def cached_too_long(snapshot: Snapshot) -> str:
@@ -187,6 +173,8 @@ def _silent(snapshot: Snapshot) -> List[Finding]:
         return []
     if logs.exists and (logs.age is None or logs.age <= allowed):
         return []
+    if any(is_queued(snapshot, session) for session in sessions_served_here(snapshot)):
+        return []  # With nothing else to do it waits for a free slot in silence.
     said = "wrote its last line %.0f s ago" % (logs.age or 0) if logs.exists else "is missing"
     summary = "The child of %s lives, but %s %s." % (UNIT, logs.path, said)
     evidence = ["MULTICASTSLEEPTIME: %.0f s; silence of %.0f s is allowed" % (sleep_time(snapshot), allowed)]

@@ -24,12 +24,28 @@ from .diagnose_nodes import (
     served_groups,
     told,
 )
+from .log import QUEUED
 from .processes import Process, Sender
 from .snapshot import Snapshot
 
 STALE_AFTER = 1800.0
 #: How far, in seconds, a time may lie in the future before it contradicts the clock.
 TOLERANCE = 60.0
+#: What the daemon writes when it cannot go on, by kind of log line.
+TROUBLE = (
+    "database_waiting",
+    "interface_waiting",
+    "not_master",
+    "no_sender_binary",
+    "disabled",
+    "no_image_path",
+    "no_slots",
+    "bad_port",
+    "image_missing",
+    "not_started",
+)
+#: States of a session that no daemon has sent yet: just created, and queued.
+NEW_STATE, QUEUED_STATE = 0, 1
 #: Where FOG sends the output of a session's udp-sender.
 SENDER_LOG = re.compile(r"\.udpcast\.([0-9]{1,10})(?: \(deleted\))?\Z")
 
@@ -85,6 +101,8 @@ def session_life(snapshot: Snapshot, session: Session) -> Life:
         evidence.append(task_told(snapshot, task))
         digits.extend(times(task))
     signs = []
+    if is_queued(snapshot, session):
+        evidence.append("%s: the daemon keeps it queued until a slot is free" % snapshot.logs.path)
     if session.id in snapshot.logs.alive:
         signs.append(snapshot.logs.alive[session.id])
         evidence.append("%s: last sign of life %.0f s ago" % (snapshot.logs.path, signs[-1]))
@@ -107,8 +125,52 @@ def is_stale(snapshot: Snapshot, session: Session, stale_after: float = STALE_AF
         return False
     if _awaits_joining(snapshot, session):
         return False
+    # What was begun has lost its sender. What waits may only have met no daemon yet, unless its image is gone for good.
+    waits = session.state in (NEW_STATE, QUEUED_STATE) and session.image_known
+    if waits and (is_queued(snapshot, session) or not _is_passed_over(snapshot, session)):
+        return False
     age = session_life(snapshot, session).age
     return age is not None and age >= stale_after
+
+
+def is_queued(snapshot: Snapshot, session: Session) -> bool:
+    """Whether the daemon of this host keeps a session waiting until a slot is free, however long that takes.
+
+    FOG says so once and is silent about the session from then on. So one in the state "queued" counts too where nothing
+    is said about it and the log does not reach back to the daemon's start.
+    """
+    waits = session.state in (NEW_STATE, QUEUED_STATE)
+    if not waits or not snapshot.processes.children or group_of(snapshot, session) not in served_groups(snapshot):
+        return False
+    lines = snapshot.logs.lines
+    # With one master on this host a daemon that has nothing at all to do keeps nothing for later.
+    idle = ("idle",) if len(own_masters(snapshot)) == 1 else ()
+    said = [line.kind for line in lines if line.session == session.id or line.kind in idle]
+    if said:
+        return said[-1] in QUEUED
+    begun = any(line.kind == "loop" for line in lines)
+    return session.state == QUEUED_STATE and bool(lines) and not begun and not _is_hindered(snapshot, session)
+
+
+def _is_hindered(snapshot: Snapshot, session: Session) -> bool:
+    """Whether the daemon wrote of late what keeps it from taking a session up."""
+    written = [line for line in snapshot.logs.lines if line.stamp is not None]
+    since = (written[-1].stamp or 0.0) - patience(snapshot) if written else 0.0
+    return any(
+        line.kind in TROUBLE and line.session in (None, session.id) and (line.stamp or 0.0) >= since for line in written
+    )
+
+
+def _is_passed_over(snapshot: Snapshot, session: Session) -> bool:
+    """Whether the daemon demonstrably serves, so that it means something that it does not take a session up.
+
+    Its child lives and has had time to look, its log is fresh, and nothing in it stands in the way.
+    """
+    logs, allowed = snapshot.logs, patience(snapshot)
+    ages = [child.age for child in snapshot.processes.children]
+    if not ages or min(ages) <= allowed or logs.age is None or logs.age > allowed:
+        return False
+    return any(line.stamp is not None for line in logs.lines) and not _is_hindered(snapshot, session)
 
 
 def session_subject(session: Session) -> str:
@@ -151,6 +213,11 @@ def sleep_time(snapshot: Snapshot) -> float:
         return 10.0
 
 
+def patience(snapshot: Snapshot) -> float:
+    """Seconds the log may be silent: three of the daemon's intervals, and time for a busy host."""
+    return max(3 * sleep_time(snapshot), 15.0)
+
+
 def _stale(snapshot: Snapshot, session: Session) -> Finding:
     life = session_life(snapshot, session)
     summary = "Session %d (%s) is active, nothing sends it, and the last sign of life was %.0f s ago." % (
@@ -164,15 +231,18 @@ def _stale(snapshot: Snapshot, session: Session) -> Finding:
 
 def _unserved(snapshot: Snapshot, session: Session) -> List[Finding]:
     group = group_of(snapshot, session)
-    if session.state != 0 or group is None or session.started is None or _awaits_joining(snapshot, session):
+    if group is None or session.started is None or _awaits_joining(snapshot, session):
         return []
-    if sender_of(snapshot, session) is not None:
+    if sender_of(snapshot, session) is not None or is_queued(snapshot, session):
         return []
     waiting = age_of(snapshot, [session.started], [])
     if waiting is None or waiting <= max(3 * sleep_time(snapshot), 60):
         return []
     masters = masters_of(snapshot, group)
     elsewhere = group not in answerable_groups(snapshot)
+    # Whether another host's daemon keeps a session queued is not seen here.
+    if session.state not in ((NEW_STATE,) if elsewhere else (NEW_STATE, QUEUED_STATE)):
+        return []
     if elsewhere and not is_full_server(snapshot):
         return []
     summary = "Session %d (%s) of %s has waited for %.0f s and no daemon takes it up." % (

@@ -36,7 +36,7 @@ KINDS: Tuple[Tuple[str, str], ...] = (
     ("now_completed", r"is now completed"),
     ("cancelled", r"has been cancelled"),
     ("now_cancelled", r"is now cancelled"),
-    ("queued", r"(?:has been|is now) queued"),
+    ("queued", r"(?:has been|is now) queued|Task state has been updated, now the task is queued!"),
     # broken, of a session
     ("not_running", r"is no longer running"),
     ("bad_port", r"failed to execute, port must be even and numeric"),
@@ -63,8 +63,10 @@ KINDS: Tuple[Tuple[str, str], ...] = (
 )
 #: A line of none of the kinds above, and one of the banner at the start of the log.
 OTHER, BANNER = "other", "banner"
-#: Lines that show that the daemon, just then, took a session up or saw its sender run.
-LIFE = frozenset(("new", "image_found", "clients", "port", "started", "running", "completed", "now_completed"))
+#: Lines with which the daemon keeps a session until a slot is free. FOG writes them once and then waits in silence.
+QUEUED = frozenset(("queued", "no_slots"))
+#: Lines that show that the daemon, just then, took a session up, kept it for later, or saw its sender run.
+LIFE = QUEUED | {"new", "image_found", "clients", "port", "started", "running", "completed", "now_completed"}
 
 _KINDS = tuple((kind, re.compile(rf"(?:{pattern})\Z", re.DOTALL)) for kind, pattern in KINDS)
 _STAMP = re.compile(

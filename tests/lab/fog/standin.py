@@ -384,6 +384,7 @@ class Manager:
         self.log = LOG_FOLDER + "/multicast.log"
         self.addresses: list[str] = []
         self.known: dict[int, Sending] = {}
+        self.queued: set[int] = set()
         self._noticed: set[str] = set()
         self._refused: set[str] = set()
 
@@ -553,9 +554,12 @@ class Manager:
             self.say(session, "is new")
             return self.say(session, "failed to execute, port must be even and numeric")
         if sum(sending.alive() for sending in self.known.values()) >= limit:
-            self.say(session, "is new")
+            if session["msID"] in self.queued:
+                return None  # FOG says it once.
+            self.queued.add(session["msID"])
+            self.say(session, " No open slots ")
             self.set_state(session, QUEUED)
-            return self.say(session, " No open slots ")
+            return self.say(session, " Task state has been updated, now the task is queued!")
         files = partition_files(os.listdir(session["path"]), int(session["msIsDD"]))
         stream = Stream(
             sender=self.sender,

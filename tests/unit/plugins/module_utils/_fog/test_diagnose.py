@@ -85,6 +85,13 @@ def waiting(age=100.0, base=None, **changes):
     return with_session(base or healthy(), session(age=age, state=0)._replace(**changes), [task(age=age)])
 
 
+def queued(base, *later, **more):
+    """The host after its daemon said, two hours ago, that no slot is free for session 1."""
+    said = line("no_slots", " No open slots ", NOW - 7200, session=1)
+    word = line("queued", "now the task is queued!", NOW - 7200, session=1)
+    return vary(base, logs=dict({"lines": (line("loop"), said, word, *later), "age": 7200.0}, **more))
+
+
 def dead_child(age=9000.0, **more):
     return vary(healthy(), processes=Processes((process(100, age=age),), (), ()), **more)
 
@@ -555,6 +562,70 @@ class TestStale:
     def test_a_dead_daemon_does_not_hide_it(self):
         assert "fog.session.stale" in ids(vary(stale(), processes={"children": ()}))
 
+    @pytest.mark.parametrize("state", [0, 1])
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            pytest.param({"processes": {"children": ()}}, id="no child"),
+            pytest.param({"processes": {"children": (process(101, 100, 30.0),)}}, id="a child that was just started"),
+            pytest.param({"logs": {"age": 31.0}}, id="a silent log"),
+            pytest.param({"logs": {"exists": False, "age": None, "lines": ()}}, id="no log"),
+            pytest.param({"logs": {"lines": (line(stamp=None),)}}, id="a log without times"),
+            pytest.param({"logs": {"lines": (line("disabled"),)}}, id="multicast switched off"),
+            pytest.param({"logs": {"lines": (line("not_master"), line())}}, id="a master for a moment only"),
+            pytest.param({"logs": {"lines": (line("interface_waiting"),)}}, id="old addresses"),
+            pytest.param({"logs": {"lines": (line("no_image_path"),)}}, id="an image that may be its own"),
+            pytest.param({"logs": {"lines": (line("not_started", session=1), line())}}, id="refused"),
+        ],
+    )
+    def test_a_session_that_no_daemon_could_take_up_is_unserved_not_stale(self, state, changes):
+        snapshot = vary(stale(), database={"sessions": (session(state=state),)})
+        assert ids(snapshot) == ["fog.session.stale"]
+        broken = ids(vary(snapshot, **changes))
+        assert "fog.session.stale" not in broken
+        assert "fog.session.unserved" in broken
+
+    def test_what_stands_in_the_way_of_others_or_did_so_before_does_not_count(self):
+        lines = (line("not_master", stamp=NOW - 36), line("bad_port", session=2), line())
+        snapshot = vary(stale(), database={"sessions": (session(state=0),)}, logs={"lines": lines})
+        assert ids(snapshot) == ["fog.session.stale"]
+
+    def test_no_daemon_ever_sends_a_deleted_image(self):
+        gone = session(state=0, image_known=False)
+        assert "fog.session.stale" in ids(vary(stale(), database={"sessions": (gone,)}, processes={"children": ()}))
+
+    def test_a_session_that_waits_for_a_slot_is_left_alone_however_long(self):
+        one = vary(stale(), database={"sessions": (session(state=1),)})
+        for snapshot in (queued(one), queued(one, line("running", session=2), age=5.0)):
+            # A daemon that has nothing else to do is silent meanwhile.
+            assert ids(snapshot) == []
+            life = room.session_life(snapshot, snapshot.database.sessions[0])
+            assert "queued until a slot is free" in "".join(life.evidence)
+
+    @pytest.mark.parametrize(
+        ("lines", "proven"),
+        [
+            ((line("running", session=2),), False),
+            ((line("loop"), line("running", session=2)), True),
+            ((line("no_slots", stamp=NOW - 60, session=1), line("idle")), True),
+            ((line("new", session=1), line("running", session=2)), True),
+        ],
+    )
+    def test_silence_about_a_queued_session_proves_something_from_the_start_of_the_log_only(self, lines, proven):
+        snapshot = vary(stale(), database={"sessions": (session(state=1),)}, logs={"lines": lines})
+        assert ("fog.session.stale" in ids(snapshot)) is proven
+
+    def test_one_of_two_masters_here_may_be_idle(self):
+        both = vary(stale(), database={"sessions": (session(state=1),), "nodes": (node(), node(2, group=2))})
+        assert ids(queued(both, line())) == []
+
+    @pytest.mark.parametrize("changes", [{"processes": {"children": ()}}, {"database": {"sessions": (session(),)}}])
+    def test_a_queue_ends_with_its_daemon_and_with_the_sending(self, changes):
+        snapshot = vary(queued(vary(stale(), database={"sessions": (session(state=1),)})), **changes)
+        found = set(ids(snapshot)) - {"fog.service.child_dead", "fog.log.silent"}
+        assert found <= {"fog.session.unserved", "fog.session.stale"}
+        assert found
+
     def test_a_named_session_is_served_by_its_nodes_group(self):
         snapshot = nodes(node(7, group=3), node(3, OTHER, group=2))
         named = session(clients=-2, group=7)
@@ -654,7 +725,8 @@ class TestUnserved:
         [
             waiting(started=None),
             waiting(age=-100.0),
-            waiting(state=1),
+            queued(waiting(state=1)),
+            waiting(base=nodes(node(), node(2, OTHER, group=2)), group=2, state=1),
             waiting(clients=-2, group=9),
             vary(waiting(), processes={"senders": (sender(),)}),
             waiting(base=storage_node()),

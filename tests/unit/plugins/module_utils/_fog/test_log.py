@@ -71,6 +71,7 @@ def session(text):
         (session("is now cancelled"), "now_cancelled", 12, ""),
         (session("has been queued"), "queued", 12, ""),
         (session("is now queued"), "queued", 12, ""),
+        (session(" Task state has been updated, now the task is queued!"), "queued", 12, ""),
         (session("is no longer running"), "not_running", 12, ""),
         (session("failed to execute, port must be even and numeric"), "bad_port", 12, ""),
         (session("failed to execute, image file: /images/xnot found on this node"), "image_missing", 12, "/images/x"),
@@ -336,7 +337,7 @@ def test_clock_changes_make_a_session_look_younger_never_older():
 def test_what_shows_life(kind):
     line = log.Line(5.0, kind, 1, "", "x")
     assert (1 in log.signs_of_life([line], 0.0)) is (kind in log.LIFE)
-    assert log.LIFE.isdisjoint({"not_running", "killed", "cancelled", "now_cancelled", "queued"})
+    assert log.LIFE.isdisjoint({"not_running", "killed", "cancelled", "now_cancelled", "no_clients"})
 
 
 STAMPED = st.tuples(st.one_of(st.none(), st.floats(0, 1e9)), st.one_of(st.none(), st.integers(1, 4)))
