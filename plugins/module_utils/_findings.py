@@ -92,6 +92,17 @@ CATALOGUE = {
         None,
         "facts/fog.md section 1",
     ),
+    "fog.db.two_databases": Entry(
+        ERROR,
+        "FOG itself uses another database than the one that was read, so what was read says nothing about it.",
+        "snmysqlhost or mysqldbname in .fogsettings were left behind when the database was moved; the daemon goes by "
+        "config.class.php.",
+        "Correct .fogsettings, or say with fog_multicast_login_host and fog_multicast_login_db (login_host, login_db) "
+        "which database is meant. Nothing is changed until then.",
+        False,
+        None,
+        "facts/fog.md section 2",
+    ),
     "fog.db.no_delete": Entry(
         WARNING,
         "A repair needs to delete rows and the database user may not.",

@@ -69,6 +69,7 @@ CASES: Mapping[str, Case] = {
     "db-password-wrong": Case(PERSON),
     "db-unreachable": Case(PERSON),
     "foreign-schema": Case(PERSON),
+    "two-databases": Case(PERSON),
     "rights-missing": Case(PERSON),
     "unknown-release": Case(PERSON),
     "outdated-cache": Case(REPAIRED),

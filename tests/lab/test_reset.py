@@ -13,9 +13,9 @@ import pytest
 from tests.lab import controller, witness
 from tests.lab.borrow import borrowed
 from tests.lab.conftest import Boot
-from tests.lab.fog import Session, age_session, check_in, layout, log_shows, processes, queue_session
+from tests.lab.fog import Session, age_session, check_in, layout, processes, queue_session
 from tests.lab.fog.database import Sql
-from tests.lab.fog.service import stop_database
+from tests.lab.fog.service import log_shows, stop_database
 from tests.lab.fog.sessions import age_logs
 from tests.lab.held import held, waiting
 from tests.lab.host import Host

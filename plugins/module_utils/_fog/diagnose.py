@@ -10,7 +10,7 @@ Doubt is reported and nothing more. From a database that could not be read nothi
 from typing import Dict, Iterable, List, Optional, Tuple
 
 from .._findings import CATALOGUE, SEVERITIES, WARNING, Finding, finding
-from .database import KNOWN_SCHEMAS
+from .database import FOREIGN, KNOWN_SCHEMAS
 from .diagnose_interfaces import Interfaces, interface_findings, interfaces_of, version_findings
 from .diagnose_leftovers import ASSOCIATIONS, leftover_findings, may, task_subject
 from .diagnose_nodes import local_node, node_findings, own_nodes, served_groups
@@ -106,6 +106,12 @@ def write_objection(snapshot: Snapshot, needs: Iterable[Tuple[str, str]] = ()) -
     database = snapshot.database
     if database.error:
         return database.error
+    if database.rival:
+        return (
+            "FOG itself uses the database %s (config.class.php), not %s, which was read, so nothing is changed. "
+            "Correct snmysqlhost and mysqldbname in .fogsettings, or say by login_host and login_db what is meant."
+            % (database.rival, database.endpoint or "the one")
+        )
     if database.schema not in KNOWN_SCHEMAS:
         return (
             "The schema version of the database (%s) is not one of those this collection knows, so nothing is changed. "
@@ -124,18 +130,29 @@ def write_objection(snapshot: Snapshot, needs: Iterable[Tuple[str, str]] = ()) -
 def _database_findings(snapshot: Snapshot) -> List[Finding]:
     database = snapshot.database
     subject = database.endpoint or "FOG's database"
+    found = _two_databases(snapshot)
     if database.error:
         name = "fog.db.foreign_schema" if database.kind == "foreign" else "fog.db.unreachable"
         evidence = list(trouble(snapshot)) + list(snapshot.release.errors)
-        return [finding(name, subject, database.error, evidence)]
+        return [finding(name, subject, database.error, evidence), *found]
     if database.schema not in KNOWN_SCHEMAS:
         evidence = [
             "schemaVersion.vValue: %s" % database.schema,
             "FOG_SCHEMA of FOG %s: %s" % (snapshot.release.version or "(version unknown)", snapshot.release.schema),
         ]
         summary = "The schema version %s is not known, so the database is read and not changed." % database.schema
-        return [finding("fog.db.foreign_schema", subject, summary, evidence, severity=WARNING)]
-    return []
+        found.append(finding("fog.db.foreign_schema", subject, summary, evidence, severity=WARNING))
+    return found
+
+
+def _two_databases(snapshot: Snapshot) -> List[Finding]:
+    database = snapshot.database
+    if not database.rival:
+        return []
+    subject = database.endpoint or "FOG's database"
+    summary = "FOG itself uses the database %s, not %s." % (database.rival, subject)
+    evidence = ["read: %s, from %s" % (subject, snapshot.settings.path), "config.class.php: %s" % database.rival]
+    return [finding("fog.db.two_databases", subject, summary, evidence)]
 
 
 def _with_cause(each: Finding, found: List[Finding]) -> Finding:
@@ -156,8 +173,13 @@ def _within_rights(snapshot: Snapshot, found: List[Finding]) -> List[Finding]:
     """Take the promise of a repair from what the database or its user does not allow."""
     lacking = []
     result = []
+    # What the wrong database says, or one that is not understood, is no ground for touching anything.
+    unreachable = snapshot.database.error and snapshot.database.kind != FOREIGN
+    general = "" if unreachable else write_objection(snapshot)
     for each in found:
-        if each.repairable and each.id in NEEDS:
+        if each.repairable and general:
+            each = each._replace(repairable=False, repair="%s %s" % (each.repair, general))
+        elif each.repairable and each.id in NEEDS:
             objection = write_objection(snapshot, NEEDS[each.id])
             if not objection and _needs_delete(snapshot, each):
                 lacking.append(each)

@@ -81,4 +81,4 @@ def read_options(params: Mapping[str, Any]) -> Options:
         found = Credentials(database="", source=given["config_file"])
     if "host" in given and "unix_socket" not in given:
         found = found._replace(unix_socket=None)
-    return Options(settings, found._replace(**given))
+    return Options(settings, found._replace(given=tuple(sorted(given)), **given))

@@ -7,7 +7,7 @@
 from typing import List
 
 from .._steps import Plan, Step
-from .diagnose import diagnose
+from .diagnose import diagnose, write_objection
 from .diagnose_nodes import own_nodes
 from .diagnose_service import busy, runs
 from .diagnose_sessions import STALE_AFTER, is_stale, sessions_of_deleted_images
@@ -34,8 +34,11 @@ def plan_service(
     reason = next((name for name in RESTARTS if name in found), None)
     if stopped is None and reason is None and not (restart and runs(snapshot)):
         return Plan()
+    objection = "" if snapshot.database.error else write_objection(snapshot)
+    if objection:
+        return Plan(refusal="%s is not started or restarted. %s" % (UNIT, objection))
     for name in IN_VAIN:
-        if name in found and (name != "fog.db.foreign_schema" or snapshot.database.error):
+        if name in found:
             text = "%s is not started or restarted while that would be in vain (%s: %s %s)"
             return Plan(refusal=text % (UNIT, name, found[name].summary, found[name].repair))
     deadly = [

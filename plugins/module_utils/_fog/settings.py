@@ -40,6 +40,8 @@ class Credentials(NamedTuple):
     connect_timeout: int = 10
     #: where each came from, for error messages, e.g. "/opt/fog/.fogsettings"
     source: str = ""
+    #: what a module's options themselves say of the others, e.g. ("host", "database")
+    given: Tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         shown = dict(zip(self._fields, self), password="***" if self.password else "")
@@ -68,6 +70,8 @@ class Release(NamedTuple):
     udp_sender_found: Tuple[str, ...]  # other places where an executable udp-sender lies
     errors: Tuple[str, ...] = ()  # what could not be read, one sentence each
     udp_sender_exists: bool = False  # something is there, whether it can be executed or not
+    database_host: str = ""  # DATABASE_HOST, which the daemon uses; "" unknown
+    database_name: str = ""  # DATABASE_NAME, likewise
 
 
 class Assignment(NamedTuple):
@@ -138,6 +142,7 @@ def read_release(settings: Settings, folders: Sequence[str] = SENDER_FOLDERS) ->
     errors.extend(_differences(settings.path, config_path, config))
     sender = shown(config.get("UDPSENDERPATH") or UDP_SENDER)
     schema = system.get("FOG_SCHEMA") or ""
+    host, name = config.get("DATABASE_HOST"), config.get("DATABASE_NAME")
     return Release(
         version=shown(system.get("FOG_VERSION") or ""),
         schema=int(schema) if re.match(r"[0-9]{1,9}\Z", schema) else None,
@@ -146,6 +151,8 @@ def read_release(settings: Settings, folders: Sequence[str] = SENDER_FOLDERS) ->
         udp_sender_found=_other_senders(sender, folders),
         errors=tuple(errors),
         udp_sender_exists=os.path.exists(sender),
+        database_host=shown(_host(host)) if host is not None else "",
+        database_name=shown(name or "fog") if name is not None else "",
     )
 
 

@@ -7,9 +7,9 @@
 import os
 import socket
 import time
-from typing import Any, Callable, NamedTuple, Tuple
+from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Tuple
 
-from .database import Database, DatabaseError, connect, endpoint, read_database
+from .database import Database, DatabaseError, connect, endpoint, is_address, read_database, resolve_names
 from .log import Logs, read_logs
 from .network import Network, read_network
 from .processes import Processes, read_processes
@@ -51,6 +51,7 @@ class Readers(NamedTuple):
     service: Callable[[Any], Service] = read_service
     logs: Callable[..., Logs] = read_logs
     exists: Callable[[str], bool] = os.path.exists
+    resolve: Callable[[Iterable[str]], Tuple[Dict[str, str], List[str]]] = resolve_names
     clock: Callable[[], float] = time.time
 
 
@@ -66,6 +67,8 @@ def observe(settings: Settings, credentials: Credentials, readers: Readers = REA
     now = readers.clock()
     database = _database(credentials, readers)
     network = readers.network()
+    release = readers.release(settings)
+    database = database._replace(rival=_rival(credentials, release, network, readers))
     # Processes after the database: a session seen as active then has had its sender for longer than the look took.
     processes = readers.processes()
     return Snapshot(
@@ -73,7 +76,7 @@ def observe(settings: Settings, credentials: Credentials, readers: Readers = REA
         offset=float(time.localtime(now).tm_gmtoff),
         hostname=socket.gethostname(),
         settings=settings,
-        release=readers.release(settings),
+        release=release,
         network=network,
         processes=processes,
         service=readers.service(processes.daemon),
@@ -93,6 +96,28 @@ def _database(credentials: Credentials, readers: Readers) -> Database:
     except DatabaseError as error:
         return Database(error=str(error), kind=error.kind, endpoint=endpoint(credentials))
     return database._replace(endpoint=endpoint(credentials))
+
+
+def _rival(credentials: Credentials, release: Release, network: Network, readers: Readers) -> str:
+    """The database that FOG itself uses by config.class.php, where it is another than ours; else "".
+
+    Where an option says which database it is, a person has decided, and that part is not compared.
+    """
+    given, ours = set(credentials.given), credentials.host.lower()
+    host, name = release.database_host.lower(), release.database_name
+    other = bool(name) and name != credentials.database and not given & {"database", "config_file"}
+    if host and host != ours and not given & {"host", "unix_socket", "config_file"}:
+        addresses, _late = readers.resolve([each for each in (ours, host) if not is_address(each)])
+        here = {"localhost", "::1", socket.gethostname().lower(), *network.local_addresses}
+        places = [
+            "here"
+            if here & {each, addresses.get(each)} or addresses.get(each, each).startswith("127.")
+            # This host's names and addresses all mean the same server; of another host only the address is known.
+            else addresses.get(each, each)
+            for each in (ours, host)
+        ]
+        other = other or places[0] != places[1]
+    return "{}/{}".format(host or "(unknown host)", name or "(unknown name)") if other else ""
 
 
 def _close(connection: Any) -> None:

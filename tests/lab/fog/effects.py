@@ -233,6 +233,12 @@ def foreign_schema(host: Host, sql: Sql) -> None:
     assert sql.value("SELECT vValue FROM schemaVersion") == faults.STRANGE_SCHEMA
 
 
+def two_databases(host: Host, sql: Sql) -> None:
+    assert f"'{faults.MOVED}'" in host.read(layout.CONFIG)
+    assert faults.MOVED not in host.read(layout.FOG_SETTINGS)
+    cancelled_sender_alive(host, sql)
+
+
 def rights_missing(host: Host, sql: Sql) -> None:
     _, grant = [str(*row.values()) for row in sql.rows(f"SHOW GRANTS FOR '{layout.MASTER_USER}'@'localhost'")]
     assert "UPDATE" in grant

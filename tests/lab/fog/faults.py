@@ -36,6 +36,7 @@ SOURCE_VERSION = "1.5.8"
 FALLBACK_VERSION = "1.5.10.1867"
 STRANGE_VERSION = "1.6.0"
 STRANGE_SCHEMA = 9
+MOVED = "fogmoved"
 
 
 class FaultError(ValueError):
@@ -412,6 +413,12 @@ def foreign_schema(lab: Laboratory, host: Host) -> None:
     _sql(lab, host).run("UPDATE schemaVersion SET vValue = %s", STRANGE_SCHEMA)
 
 
+def two_databases(lab: Laboratory, host: Host) -> None:
+    """Leave a sender and an old database in .fogsettings: fog.db.two_databases fog.sender.orphan."""
+    cancelled_sender_alive(lab, host)
+    host.write(layout.CONFIG, files.config_php(host.spec, _server_spec(lab, host), database=MOVED))
+
+
 def rights_missing(lab: Laboratory, host: Host) -> None:
     """Leave a stale session and a database user that may not delete: fog.db.no_delete fog.session.stale."""
     if host.spec.kind != "fog_server":
@@ -442,7 +449,15 @@ _ALL: tuple[Fault, ...] = (
     *(task_orphan, image_missing, no_master, two_masters, master_on_nas, node_disabled, address_changed, nic_renamed),
     *(record_stale, no_route, interface_absent, fallback_absent, interface_down, no_carrier, no_multicast, lookup_bug),
     *(udp_sender_missing, service_stopped, child_dead, image_row_deleted, log_silent, globally_disabled),
-    *(db_password_wrong, db_unreachable, foreign_schema, rights_missing, unknown_release, outdated_cache),
+    *(
+        db_password_wrong,
+        db_unreachable,
+        foreign_schema,
+        two_databases,
+        rights_missing,
+        unknown_release,
+        outdated_cache,
+    ),
 )
 
 

@@ -50,7 +50,7 @@ def _quoted(value: str) -> str:
     return quoted if quoted.startswith("'") else f"'{value}'"
 
 
-def config_php(spec: HostSpec, server: HostSpec, *, password: str = "") -> str:
+def config_php(spec: HostSpec, server: HostSpec, *, password: str = "", database: str = layout.DATABASE) -> str:
     """The text of config.class.php; ``password`` replaces the database's right one."""
     login = database_login(spec, server)
     return _php(
@@ -58,7 +58,7 @@ def config_php(spec: HostSpec, server: HostSpec, *, password: str = "") -> str:
         {
             "DATABASE_TYPE": "mysql",
             "DATABASE_HOST": login["host"],
-            "DATABASE_NAME": layout.DATABASE,
+            "DATABASE_NAME": database,
             "DATABASE_USERNAME": login["user"],
             "DATABASE_PASSWORD": password or login["password"],
             "UDPSENDERPATH": layout.SENDER_LINK,

@@ -20,6 +20,7 @@ FINDINGS = {
     *("fog.task.orphan", "fog.sender.orphan", "fog.sender.missing_binary", "fog.service.stopped"),
     *("fog.service.child_dead", "fog.service.disabled_globally", "fog.log.silent", "fog.image.missing"),
     *("fog.db.foreign_schema", "fog.db.no_delete", "fog.version.unknown", "fog.service.outdated_cache"),
+    "fog.db.two_databases",
 }
 
 

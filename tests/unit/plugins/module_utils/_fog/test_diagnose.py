@@ -116,6 +116,7 @@ PAIRS = {
         vary(healthy(), database={"schema": KNOWN_SCHEMAS[-1] + 1}),
         vary(healthy(), database={"schema": KNOWN_SCHEMAS[-1]}),
     ),
+    "fog.db.two_databases": (vary(healthy(), database={"rival": "10.77.0.9/fog"}), healthy()),
     "fog.db.no_delete": (
         vary(stale(), database={"privileges": NO_DELETE}),
         vary(stale(), database={"privileges": NO_DELETE, "associations": (), "tasks": ()}),
@@ -233,18 +234,48 @@ class TestDatabase:
         )
         assert ("fog.service.stopped" in ids(broken)) is (enabled is True)
 
-    @pytest.mark.parametrize("schema", [None, KNOWN_SCHEMAS[0] - 1])
-    def test_an_unknown_schema_takes_every_repair_that_rests_on_the_database(self, schema):
-        snapshot = vary(
+    @pytest.mark.parametrize(
+        ("doubt", "name", "severity", "why"),
+        [
+            ({"schema": None}, "fog.db.foreign_schema", "warning", "None"),
+            ({"schema": KNOWN_SCHEMAS[0] - 1}, "fog.db.foreign_schema", "warning", str(KNOWN_SCHEMAS[0] - 1)),
+            ({"rival": "10.77.0.9/fog"}, "fog.db.two_databases", "error", "10.77.0.9/fog"),
+        ],
+    )
+    def test_with_an_unknown_or_the_wrong_database_nothing_is_repaired(self, doubt, name, severity, why):
+        elsewhere = {"udp_sender_runs": False, "udp_sender_found": ("/usr/sbin/udp-sender",)}
+        plain = vary(
             stale(),
-            database={"schema": schema, "nodes": (node(interface="eth9"),)},
-            processes={"senders": (sender(of=9),)},
+            database={"nodes": (node(interface="eth9"),)},
+            processes=Processes((), (), (sender(of=9),)),
+            service={"active": False},
+            release=elsewhere,
         )
-        assert find(snapshot, "fog.db.foreign_schema").severity == "warning"
-        for name in ("fog.session.stale", "fog.interface.record_stale"):
-            found = find(snapshot, name)
-            assert not found.repairable
-            assert str(schema) in found.repair
+        touched = {
+            "fog.session.stale",
+            "fog.interface.record_stale",
+            "fog.sender.orphan",
+            BINARY,
+            "fog.service.stopped",
+        }
+        assert touched == {found.id for found in diagnose(plain) if found.repairable}
+        snapshot = vary(plain, database=doubt)
+        assert find(snapshot, name).severity == severity
+        assert why in told(find(snapshot, name))
+        for found in diagnose(snapshot):
+            assert not found.repairable, found.id
+            if found.id in touched:
+                assert why in found.repair
+        assert why in room.write_objection(snapshot)
+
+    def test_a_damaged_database_is_no_ground_for_a_repair_either(self):
+        error = Database(error="There is no table tasks.", kind="foreign", rival="10.77.0.9/fog")
+        gone = {"udp_sender_runs": False, "udp_sender_found": ("/usr/sbin/udp-sender",)}
+        snapshot = vary(healthy(), database=error, release=gone)
+        assert not any(found.repairable for found in diagnose(snapshot))
+        assert "fog.db.two_databases" in ids(snapshot)
+        unreachable = vary(snapshot, database={"kind": "unreachable"})
+        assert find(unreachable, BINARY).repairable
 
     def test_an_orphaned_sender_of_an_unknown_schema_is_left_to_a_person(self):
         assert find(running(sender(of=12)), "fog.sender.orphan").repairable

@@ -40,6 +40,7 @@ def test_no_option_is_needed_on_a_fog_server(path):
     assert (credentials.host, credentials.user, credentials.database) == ("10.99.1.1", "fogmaster", "fogdb")
     assert credentials.password == fakes.SECRET
     assert credentials.source == path
+    assert credentials.given == ("connect_timeout",)
 
 
 def test_options_win_one_by_one(path):
@@ -65,6 +66,7 @@ def test_every_login_option_arrives(path):
     }
     _settings, credentials = read(path, **given)
     assert tuple(credentials)[:11] == (*("db", 3307, "u", "p", "/s", "d", "/c", "/ca", "/cc", "/ck", True),)
+    assert {"host", "unix_socket", "database", "config_file"} <= set(credentials.given)
     assert set(given) | {"fog_settings", "connect_timeout", "stale_after"} == set(options.connection_spec())
 
 

@@ -477,9 +477,14 @@ class TestService:
         assert name in plan_service(dead, restart=True).refusal
         assert name in plan_service(vary(healthy(), **parts), restart=True).refusal
 
-    def test_an_unknown_schema_does_not_keep_the_daemon_down(self):
-        dead = vary(healthy(), processes=Processes((process(100),), (), ()), database={"schema": 9})
-        assert len(plan_service(dead).steps) == 1
+    @pytest.mark.parametrize(("doubt", "why"), [({"schema": 9}, "(9)"), ({"rival": "10.77.0.9/fog"}, "10.77.0.9/fog")])
+    def test_neither_start_nor_restart_by_an_unknown_or_the_wrong_database(self, doubt, why):
+        dead = vary(healthy(), processes=Processes((process(100),), (), ()), database=doubt)
+        for snapshot in (dead, self.stopped(), healthy()):
+            plan = plan_service(vary(snapshot, database=doubt), restart=True)
+            assert plan.steps == ()
+            assert why in plan.refusal
+        assert plan_service(vary(healthy(), database=doubt)) == NOTHING
 
 
 def test_the_moment_of_the_snapshot_is_all_the_clock_there_is():

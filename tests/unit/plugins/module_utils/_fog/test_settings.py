@@ -273,7 +273,22 @@ def test_a_release(host):
     found = host(CONFIG.format(SECRET, sender))
     # /sbin is a link to /bin: one file, told once.
     first = other.replace("/bin/", "/sbin/")
-    assert found == reader.Release("1.5.9.133", 270, sender, True, (first,), udp_sender_exists=True)
+    assert found == reader.Release("1.5.9.133", 270, sender, True, (first,), (), True, "127.0.0.1", "fog")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "read"),
+    [
+        ("'127.0.0.1'", "'p:db.lan'", ("db.lan", "fog")),
+        ("'127.0.0.1'", "''", ("localhost", "fog")),
+        ("'127.0.0.1'", '"$host"', ("", "fog")),
+        ("'fog')", "'')", ("127.0.0.1", "fog")),
+        ("'DATABASE_NAME'", "'DATABASE'", ("127.0.0.1", "")),
+    ],
+)
+def test_the_database_that_fog_itself_uses(host, old, new, read):
+    found = host(CONFIG.format(SECRET, "x").replace(old, new))
+    assert (found.database_host, found.database_name) == read
 
 
 def test_udp_sender_missing_or_not_executable(host):

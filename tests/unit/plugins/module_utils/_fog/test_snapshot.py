@@ -22,6 +22,7 @@ FOUND = Settings("/opt/fog/.fogsettings", "N", "eth0", "10.0.0.1", "fog", "/var/
 RELEASE = Release("1.5.9", 270, "/usr/local/sbin/udp-sender", True, ())
 LAN = Network((Interface("eth0", (Address("10.0.0.1", 24),), True, "up", True, False),), ())
 IDLE = database.Database()
+NAMES = {"fog.lan": "10.0.0.1", "old.lan": "127.0.1.1", "db.lan": "10.0.0.9"}
 DAEMON = Process(10, 1, 5, "S", 20.0, ("php", "FOGMulticastManager"))
 
 
@@ -49,18 +50,20 @@ class World:
 
     def __init__(self, read=IDLE, connection=None, refuse=None):
         self.asked = {}
+        self.release = RELEASE
         self.connection = connection or Connection()
         self.read = read
         self.refuse = refuse
         self.readers = snapshot.Readers(
             connect=self.connect,
             database=self.database,
-            release=lambda settings: self.note("release", settings) or RELEASE,
+            release=lambda settings: self.note("release", settings) or self.release,
             network=lambda: LAN,
             processes=lambda: Processes((DAEMON,), (), ()),
             service=lambda daemon: self.note("service", daemon) or ABSENT,
             logs=self.logs,
             exists=lambda path: path == "/images/there",
+            resolve=lambda names: ({name: NAMES[name] for name in names if name in NAMES}, []),
             clock=lambda: 1795289765.0,
         )
 
@@ -83,8 +86,8 @@ class World:
         self.note("logs", arguments)
         return Logs("x", False, None, 0, (), None, {}, "", (), ())
 
-    def observe(self):
-        return snapshot.observe(FOUND, LOGIN, self.readers)
+    def observe(self, login=LOGIN):
+        return snapshot.observe(FOUND, login, self.readers)
 
 
 def test_everything_is_read_once_and_the_connection_closed():
@@ -187,3 +190,70 @@ def test_the_libraries_are_loaded_only_when_they_are_used():
     )
     code = f"import sys\nsys.path[:] = {sys.path!r}\n{code}"
     assert subprocess.check_output([sys.executable, "-c", code], stderr=subprocess.STDOUT) == b"[]\n"
+
+
+# --- the database FOG itself uses ----------------------------------------------------------------------------------
+
+
+def rival(login, host="", name=""):
+    world = World()
+    world.release = RELEASE._replace(database_host=host, database_name=name)
+    return world.observe(login).database.rival
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "other"),
+    [
+        ("10.0.0.9", "10.0.0.9", False),
+        ("10.0.0.9", "10.0.0.8", True),
+        ("10.0.0.9", "localhost", True),
+        ("localhost", "127.0.0.1", False),
+        ("localhost", "127.0.1.1", False),
+        ("localhost", "::1", False),
+        ("localhost", "10.0.0.1", False),
+        ("10.0.0.1", "LOCALHOST", False),
+        ("fog.lan", "localhost", False),
+        ("old.lan", "10.0.0.1", False),
+        ("db.lan", "10.0.0.9", False),
+        ("db.lan", "DB.lan", False),
+        ("db.lan", "fog.lan", True),
+        ("gone.lan", "10.0.0.9", True),
+        ("10.0.0.9", "", False),
+    ],
+)
+def test_another_database_host_is_seen_whatever_it_is_called(ours, theirs, other):
+    found = rival(LOGIN._replace(host=ours), theirs, "fog")
+    assert found == ((theirs.lower() + "/fog") if other else "")
+
+
+def test_the_hosts_own_name_is_this_host(monkeypatch):
+    monkeypatch.setattr(snapshot.socket, "gethostname", lambda: "Fog")
+    assert rival(LOGIN._replace(host="localhost"), "fog") == ""
+
+
+def test_another_database_name_is_seen():
+    assert rival(LOGIN, "10.0.0.9", "imaging") == "10.0.0.9/imaging"
+    assert rival(LOGIN, "", "imaging") == "(unknown host)/imaging"
+    assert rival(LOGIN, "10.0.0.9") == ""
+
+
+@pytest.mark.parametrize(
+    ("given", "other"),
+    [
+        (("host",), True),
+        (("unix_socket",), True),
+        (("database",), True),
+        (("user", "password", "port"), True),
+        (("database", "host"), False),
+        (("config_file",), False),
+    ],
+)
+def test_what_an_option_says_is_taken_as_meant(given, other):
+    assert bool(rival(LOGIN._replace(given=given), "10.0.0.8", "imaging")) is other
+
+
+def test_a_database_that_does_not_answer_may_be_the_wrong_one():
+    world = World(refuse=database.DatabaseError("No answer."))
+    world.release = RELEASE._replace(database_host="10.0.0.8", database_name="fog")
+    found = world.observe().database
+    assert (found.error, found.rival) == ("No answer.", "10.0.0.8/fog")
