@@ -161,6 +161,7 @@ class Database(NamedTuple):
     tasks: Tuple[Task, ...] = ()
     truncated: Tuple[str, ...] = ()  # what was cut at a bound, one sentence each
     table_privileges: Mapping[str, FrozenSet[str]] = {}  # table of WRITTEN -> privileges; empty when unknown
+    local: bool = False  # whether it is known to be on this host
     rival: str = ""  # host/database of config.class.php where those are others, so that FOG does not use this one
 
 
@@ -621,7 +622,7 @@ def _joined(tasks: Iterable[Task], associations: Sequence[Association]) -> Tuple
 
 def _resolved(nodes: Sequence[Node], timeout: float, truncated: List[str]) -> Tuple[Node, ...]:
     """The nodes with their addresses; each name is asked for once, all at the same time."""
-    names = {node.hostname for node in nodes if node.hostname and not is_address(node.hostname)}
+    names = {node.hostname for node in nodes if node.hostname}
     addresses, late = resolve_names(names, timeout)
     for name in late:
         truncated.append(f"The name {name} of a storage node was not resolved within {timeout:g} s.")
@@ -632,8 +633,9 @@ def _resolved(nodes: Sequence[Node], timeout: float, truncated: List[str]) -> Tu
 
 
 def resolve_names(names: Iterable[str], timeout: float = RESOLVE_TIMEOUT) -> Tuple[Dict[str, str], List[str]]:
-    """The IPv4 addresses of the names that resolve, and the names that took longer than ``timeout`` together."""
+    """The IPv4 addresses of those names that resolve, and the names that took longer than ``timeout`` together."""
     addresses: Dict[str, str] = {}
+    names = [name for name in names if not is_address(name)]
     # The resolver knows no time limit of its own; one that hangs must not hang the run.
     threads = {name: threading.Thread(target=_resolve, args=(name, addresses), daemon=True) for name in sorted(names)}
     deadline = time.monotonic() + timeout

@@ -129,6 +129,9 @@ def certain_address(snapshot: Snapshot, node: Node) -> Certainty:
     """
     if not is_full_server(snapshot):
         return Certainty("", "a storage node shares its database with other hosts, so no address is chosen for it")
+    if not snapshot.database.local:
+        # A standby or a clone of the FOG server would take the record of the one that works.
+        return Certainty("", "the database is on another host, so another FOG server may work with this record")
     if node.hostname and not _is_address(node.hostname):
         return Certainty("", "the record holds the name %s, which DNS or /etc/hosts resolves" % node.hostname)
     present = {interface.name: interface for interface in snapshot.network.interfaces}
@@ -273,10 +276,15 @@ def _master_findings(snapshot: Snapshot, group: int, master: Optional[bool]) -> 
 
 
 def _may_become_master(snapshot: Snapshot, group: int) -> bool:
-    """Whether nobody needs to be asked: a full server, or the only enabled node of the group."""
+    """Whether nobody needs to be asked: a full server, or the only enabled node of the group.
+
+    A master that is only disabled, say for maintenance, comes back: then a person decides.
+    """
     own = own_nodes(snapshot)
-    enabled = [node for node in snapshot.database.nodes if node.group == group and node.enabled]
-    return is_full_server(snapshot) or all(node in own for node in enabled)
+    nodes = [node for node in snapshot.database.nodes if node.group == group]
+    if any(node.master for node in nodes):
+        return False
+    return is_full_server(snapshot) or all(node in own for node in nodes if node.enabled)
 
 
 def _capital(text: str) -> str:

@@ -9,7 +9,7 @@ import socket
 import time
 from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Tuple
 
-from .database import Database, DatabaseError, connect, endpoint, is_address, read_database, resolve_names
+from .database import Database, DatabaseError, connect, endpoint, read_database, resolve_names
 from .log import Logs, read_logs
 from .network import Network, read_network
 from .processes import Processes, read_processes
@@ -68,7 +68,7 @@ def observe(settings: Settings, credentials: Credentials, readers: Readers = REA
     database = _database(credentials, readers)
     network = readers.network()
     release = readers.release(settings)
-    database = database._replace(rival=_rival(credentials, release, network, readers))
+    database = _placed(database, credentials, release, network, readers)
     # Processes after the database: a session seen as active then has had its sender for longer than the look took.
     processes = readers.processes()
     return Snapshot(
@@ -98,26 +98,31 @@ def _database(credentials: Credentials, readers: Readers) -> Database:
     return database._replace(endpoint=endpoint(credentials))
 
 
-def _rival(credentials: Credentials, release: Release, network: Network, readers: Readers) -> str:
-    """The database that FOG itself uses by config.class.php, where it is another than ours; else "".
+def _placed(
+    database: Database, credentials: Credentials, release: Release, network: Network, readers: Readers
+) -> Database:
+    """Tell whether the database is on this host, and whether FOG itself uses another one by config.class.php.
 
     Where an option says which database it is, a person has decided, and that part is not compared.
     """
     given, ours = set(credentials.given), credentials.host.lower()
     host, name = release.database_host.lower(), release.database_name
+    addresses, _late = readers.resolve([each for each in (ours, host) if each not in ("", "localhost", "::1")])
+    here = {"localhost", "::1", socket.gethostname().lower(), *network.local_addresses}
+
+    def place(of: str) -> str:
+        address = addresses.get(of, of)
+        return "here" if here & {of, address} or address.startswith("127.") else address
+
+    # An option file may name any host.
+    unknown = "config_file" in given and "host" not in given
     other = bool(name) and name != credentials.database and not given & {"database", "config_file"}
-    if host and host != ours and not given & {"host", "unix_socket", "config_file"}:
-        addresses, _late = readers.resolve([each for each in (ours, host) if not is_address(each)])
-        here = {"localhost", "::1", socket.gethostname().lower(), *network.local_addresses}
-        places = [
-            "here"
-            if here & {each, addresses.get(each)} or addresses.get(each, each).startswith("127.")
-            # This host's names and addresses all mean the same server; of another host only the address is known.
-            else addresses.get(each, each)
-            for each in (ours, host)
-        ]
-        other = other or places[0] != places[1]
-    return "{}/{}".format(host or "(unknown host)", name or "(unknown name)") if other else ""
+    if host and not given & {"host", "unix_socket", "config_file"}:
+        other = other or place(ours) != place(host)
+    return database._replace(
+        local="unix_socket" in given or (not unknown and place(ours) == "here"),
+        rival="{}/{}".format(host or "(unknown host)", name or "(unknown name)") if other else "",
+    )
 
 
 def _close(connection: Any) -> None:

@@ -176,6 +176,7 @@ def healthy():
             server="10.11.6-MariaDB",
             endpoint="fogmaster@localhost:3306/fog",
             schema=270,
+            local=True,
             engines={"multicastSessions": "MyISAM"},
             privileges=RIGHTS,
             offset=0.0,

@@ -338,6 +338,15 @@ class TestNodes:
         assert "storage group default" in found.subject
         assert ADDRESS in told(found)
 
+    @pytest.mark.parametrize(("wish", "gate"), [(None, "fog_multicast_master"), (True, None)])
+    @pytest.mark.parametrize("install_type", ["N", "S"])
+    def test_a_master_that_is_only_disabled_keeps_its_flag_until_somebody_says_so(self, install_type, wish, gate):
+        snapshot = vary(
+            nodes(node(master=False), node(2, OTHER, enabled=False)), settings={"install_type": install_type}
+        )
+        found = find(snapshot, "fog.node.no_master", master=wish)
+        assert (found.repairable, found.gate) == (True, gate)
+
     @pytest.mark.parametrize(
         ("wish", "repairable", "gate"),
         [(None, True, "fog_multicast_master"), (True, True, None), (False, False, None)],
@@ -398,6 +407,7 @@ class TestNodes:
             ({"network": {"interfaces": (LOOPBACK, interface("eth0", "10.77.0.9", up=False))}}, "eth0 is down"),
             ({"network": network("eth0", OTHER)}, "node2 already has"),
             ({"network": network("eth0", "10.77.0.9"), "settings": {"install_type": "S"}}, "shares its database"),
+            ({"network": network("eth0", "10.77.0.9"), "database": {"local": False}}, "database is on another host"),
         ],
     )
     def test_a_doubtful_new_address_is_left_to_a_person(self, changes, why):

@@ -252,6 +252,24 @@ def test_what_an_option_says_is_taken_as_meant(given, other):
     assert bool(rival(LOGIN._replace(given=given), "10.0.0.8", "imaging")) is other
 
 
+@pytest.mark.parametrize(
+    ("login", "local"),
+    [
+        ({"host": "localhost"}, True),
+        ({"host": "127.0.0.1"}, True),
+        ({"host": "10.0.0.1"}, True),
+        ({"host": "fog.lan"}, True),
+        ({"host": "db.lan"}, False),
+        ({"host": "10.0.0.9"}, False),
+        ({"host": "10.0.0.9", "given": ("unix_socket",)}, True),
+        ({"host": "localhost", "given": ("config_file",)}, False),
+        ({"host": "localhost", "given": ("config_file", "host")}, True),
+    ],
+)
+def test_whether_the_database_is_on_this_host(login, local):
+    assert World().observe(LOGIN._replace(**login)).database.local is local
+
+
 def test_a_database_that_does_not_answer_may_be_the_wrong_one():
     world = World(refuse=database.DatabaseError("No answer."))
     world.release = RELEASE._replace(database_host="10.0.0.8", database_name="fog")
