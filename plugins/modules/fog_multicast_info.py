@@ -125,7 +125,7 @@ senders:
     interface: {description: "The interface it was given, or null.", type: str}
     files: {description: The files it sends., type: list, elements: str}
     age: {description: Seconds since it was started., type: float}
-    session: {description: "Number of the active session on its port, or null.", type: int}
+    session: {description: "Number of the active session that it sends, or null.", type: int}
 service:
   description: FOGMulticastManager.
   returned: success

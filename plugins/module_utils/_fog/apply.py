@@ -17,7 +17,7 @@ from . import rows
 from .backup import Saved, plain, stored
 from .control import control
 from .database import ACTIVE, DatabaseError, Session, parse_time
-from .diagnose_sessions import first_process
+from .diagnose_sessions import first_process, owner, sessions_by_sender
 from .processes import Sender, read_processes
 from .senders import GRACE, end_sender
 from .snapshot import Snapshot
@@ -156,7 +156,9 @@ class _Guard:
         database = world.snapshot.database
         self._world = world
         self._sessions: Dict[int, Session] = {session.id: session for session in database.sessions}
-        self._ports = {session.port: session.id for session in database.sessions}
+        self._senders = {
+            _tree(sender): number for sender, number in sessions_by_sender(world.snapshot).items() if sender is not None
+        }
         self._tasks = {task.id: task for task in database.tasks}
         self._associations = {link.id: link for link in database.associations}
         self._refused: Dict[int, str] = {}
@@ -196,7 +198,7 @@ class _Guard:
         elif noun == "task" and _key(step) in self._tasks:
             number = self._tasks[_key(step)].session
         elif noun == "sender" and step.finding != _ORPHAN_SENDER:
-            number = self._ports.get(int(step.target["port"]))
+            number = self._senders.get((int(step.target["pid"]), int(step.target["start"])))
         return number if number in self._sessions else None
 
     def _orphan(self, noun: str, step: Step) -> str:
@@ -241,8 +243,9 @@ class _Guard:
             if int(task["taskStateID"]) != known.state or parse_time(task["taskCheckIn"]) != known.checkin:
                 return f"task {known.id} showed life"
         seen = {_tree(sender) for sender in self._world.snapshot.processes.senders}
-        if any(sender.port == session.port and _tree(sender) not in seen for sender in read_processes().senders):
-            return "a udp-sender for its port started"
+        for sender in read_processes().senders:
+            if _tree(sender) not in seen and (sender.port == session.port or owner(sender) == session.id):
+                return "a udp-sender for it started"
         return ""
 
 

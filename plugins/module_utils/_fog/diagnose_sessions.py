@@ -82,12 +82,21 @@ def associations_of(snapshot: Snapshot, session: Session) -> Tuple[Association, 
 def sender_of(snapshot: Snapshot, session: Session) -> Optional[Sender]:
     """The udp-sender tree of a session.
 
-    A sender on the session's port counts, unless its log or its files show that it is another's.
+    The one that writes the session's log, whatever its port (FOG_MULTICAST_PORT_OVERRIDE). Without it a sender on the
+    session's port counts, unless its log or its files show that it is another's.
     """
+    for sender in snapshot.processes.senders:
+        if owner(sender) == session.id:
+            return sender
     for sender in snapshot.processes.senders:
         if sender.port == session.port and not is_anothers(snapshot, sender, session):
             return sender
     return None
+
+
+def sessions_by_sender(snapshot: Snapshot) -> Dict[Optional[Sender], int]:
+    """The active session of each udp-sender tree that has one."""
+    return {sender_of(snapshot, session): session.id for session in active_sessions(snapshot)}
 
 
 def session_life(snapshot: Snapshot, session: Session) -> Life:

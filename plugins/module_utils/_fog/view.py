@@ -8,7 +8,7 @@ from typing import Any, Dict, List, Optional
 
 from .database import Node
 from .diagnose import interfaces_of, local_node, sender_of, session_life
-from .diagnose_sessions import first_process
+from .diagnose_sessions import first_process, sessions_by_sender
 from .snapshot import Snapshot
 
 #: How many lines of the log a result carries.
@@ -116,7 +116,7 @@ def sessions(snapshot: Snapshot) -> List[Dict[str, Any]]:
 
 def senders(snapshot: Snapshot) -> List[Dict[str, Any]]:
     """The udp-sender trees that run on this host."""
-    ports = {session.port: session.id for session in snapshot.database.sessions}
+    of = sessions_by_sender(snapshot)
     found = []
     for sender in snapshot.processes.senders:
         first = first_process(sender)
@@ -127,7 +127,7 @@ def senders(snapshot: Snapshot) -> List[Dict[str, Any]]:
                 "interface": sender.interface or None,
                 "files": list(sender.files),
                 "age": sender.age,
-                "session": ports.get(sender.port),
+                "session": of.get(sender),
             }
         )
     return found

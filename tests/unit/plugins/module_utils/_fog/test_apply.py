@@ -108,6 +108,10 @@ def test_check_mode_asks_the_database_nothing(server):
     assert server.dump() == before
 
 
+# Where the sender of session 12 writes; with FOG_MULTICAST_PORT_OVERRIDE its port is not the session's.
+OUTPUT = "/opt/fog/log/multicast.log.udpcast.12"
+
+
 def life_state(server, _running):
     server.db.execute("UPDATE multicastSessions SET msState = 2 WHERE msID = 12")
 
@@ -133,12 +137,26 @@ def life_sender(_server, running):
     running.append(fakes.sender(50000))
 
 
+def life_sender_elsewhere(_server, running):
+    running.append(fakes.sender(60000)._replace(output=OUTPUT))
+
+
 def life_gone(server, _running):
     server.db.execute("DELETE FROM multicastSessions WHERE msID = 12")
 
 
 @pytest.mark.parametrize(
-    "life", [life_state, life_percent, life_checkin, life_task_state, life_joined, life_sender, life_gone]
+    "life",
+    [
+        life_state,
+        life_percent,
+        life_checkin,
+        life_task_state,
+        life_joined,
+        life_sender,
+        life_sender_elsewhere,
+        life_gone,
+    ],
 )
 def test_a_session_that_came_to_life_between_look_and_act_is_left_alone(server, running, life):
     place = world(server)
@@ -190,6 +208,15 @@ def test_a_named_session_is_ended_though_it_lives(server, running, ended):
     assert {result.outcome for result in results} == {"done"}
     assert ended == [(50000, 4000, 77)]
     assert states(server) == (5, [5, 5], 0)
+
+
+def test_the_sender_of_a_named_session_may_have_another_port(server, ended):
+    place = world(server, [fakes.sender(60000)._replace(output=OUTPUT)], touched=frozenset((12,)))
+    steps = planned(place, sessions=(12,))
+    server.session(13, port=60000)
+    results = apply.carry_out(steps, place)
+    assert outcomes(results)[0] == ("sender.end", "done")
+    assert ended == [(60000, 4000, 77)]
 
 
 def test_a_named_session_that_finished_meanwhile_stays_finished(server):

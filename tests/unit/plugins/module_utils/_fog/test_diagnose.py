@@ -7,6 +7,7 @@
 import pytest
 from ansible_collections.imaging.multicast.plugins.module_utils._findings import CATALOGUE, SEVERITIES
 from ansible_collections.imaging.multicast.plugins.module_utils._fog import diagnose as room
+from ansible_collections.imaging.multicast.plugins.module_utils._fog import view
 from ansible_collections.imaging.multicast.plugins.module_utils._fog.database import KNOWN_SCHEMAS, Database
 from ansible_collections.imaging.multicast.plugins.module_utils._fog.diagnose import diagnose
 from ansible_collections.imaging.multicast.plugins.module_utils._fog.processes import Processes
@@ -686,6 +687,13 @@ class TestStale:
         assert "fog.session.stale" not in ids(vary(own, processes={"senders": (sender(of=None, files=both_images),)}))
         pathless = vary(own, database={"sessions": (session(), session(2, port=50002, path=""))})
         assert "fog.session.stale" not in ids(pathless)
+
+    def test_a_sender_on_another_port_is_known_by_the_log_it_writes(self):
+        overridden = vary(stale(), processes={"senders": (sender(50002, of=9, files=()), sender(60000, of=1))})
+        assert "fog.session.stale" not in ids(overridden)
+        found = room.sender_of(overridden, overridden.database.sessions[0])
+        assert found.port == 60000
+        assert [(each["port"], each["session"]) for each in view.senders(overridden)] == [(50002, None), (60000, 1)]
 
     @pytest.mark.parametrize("limit", ["sessions", "tasks"])
     def test_a_cut_reading_proves_nothing(self, monkeypatch, limit):
