@@ -7,19 +7,28 @@
 Doubt is reported and nothing more. From a database that could not be read nothing is concluded.
 """
 
-from typing import Dict, Iterable, List, Optional, Tuple
+from typing import Dict, Iterable, List, Optional, Set, Tuple
 
 from .._findings import CATALOGUE, SEVERITIES, WARNING, Finding, finding
 from .database import FOREIGN, KNOWN_SCHEMAS
 from .diagnose_interfaces import Interfaces, interface_findings, interfaces_of, version_findings
 from .diagnose_leftovers import ASSOCIATIONS, leftover_findings, may, task_subject
-from .diagnose_nodes import local_node, node_findings, own_nodes, served_groups
+from .diagnose_nodes import (
+    group_of,
+    group_subject,
+    local_node,
+    node_findings,
+    node_subject,
+    own_nodes,
+    served_groups,
+)
 from .diagnose_service import busy, service_findings, trouble
 from .diagnose_sessions import (
     STALE_AFTER,
     Life,
     associations_of,
     is_stale,
+    port_subject,
     sender_of,
     session_findings,
     session_life,
@@ -76,6 +85,8 @@ CAUSES = (
     "fog.session.port_shared",
     "fog.image.missing",
 )
+# Of these only those explain a session that are about itself, its port, its group or a node of that.
+_OF_SUBJECT = ("fog.node.", "fog.image.", "fog.session.")
 
 
 def diagnose(
@@ -93,7 +104,7 @@ def diagnose(
         found += session_findings(snapshot, stale_after) + leftover_findings(snapshot, stale_after)
     found += service_findings(snapshot, master)
     found = _within_rights(snapshot, found)
-    found = [_with_cause(each, found) for each in found]
+    found = [_with_cause(snapshot, each, found) for each in found]
     order = list(CATALOGUE)
     return tuple(sorted(found, key=lambda each: (SEVERITIES.index(each.severity), order.index(each.id))))
 
@@ -155,14 +166,27 @@ def _two_databases(snapshot: Snapshot) -> List[Finding]:
     return [finding("fog.db.two_databases", subject, summary, evidence)]
 
 
-def _with_cause(each: Finding, found: List[Finding]) -> Finding:
+def _about(snapshot: Snapshot, each: Finding) -> Set[str]:
+    """The session that a finding is about, its port, its storage group and the nodes in that, as findings name them."""
+    subjects = {each.subject}
+    for session in snapshot.database.sessions:
+        if session_subject(session) == each.subject:
+            group = group_of(snapshot, session)
+            subjects.add(port_subject(session.port))
+            if group is not None:
+                subjects.add(group_subject(snapshot, group))
+            subjects.update(node_subject(node) for node in snapshot.database.nodes if node.group == group)
+    return subjects
+
+
+def _with_cause(snapshot: Snapshot, each: Finding, found: List[Finding]) -> Finding:
     """Name the finding that explains why a session waits; curing that one is its cure."""
     if each.id != "fog.session.unserved" or each.cause != CATALOGUE[each.id].cause:
         return each
+    about = _about(snapshot, each)
     for name in CAUSES:
         for other in found:
-            own = name != "fog.image.missing" or other.subject == each.subject
-            if other.id == name and own:
+            if other.id == name and (other.subject in about or not name.startswith(_OF_SUBJECT)):
                 return each._replace(
                     cause="%s: %s" % (name, other.summary), repairable=other.repairable, gate=other.gate
                 )

@@ -187,6 +187,11 @@ def session_subject(session: Session) -> str:
     return "session %d" % session.id
 
 
+def port_subject(port: int) -> str:
+    """How findings name a port."""
+    return "port %d" % port
+
+
 def first_process(sender: Sender) -> Optional[Process]:
     """The process that has to end first: the shell, because it starts the next file's udp-sender."""
     return sender.shell or sender.process
@@ -319,7 +324,7 @@ def _shared_ports(snapshot: Snapshot, stale: Set[int]) -> List[Finding]:
         override = snapshot.database.settings.get("FOG_MULTICAST_PORT_OVERRIDE", "")
         evidence.append("setting FOG_MULTICAST_PORT_OVERRIDE: '%s'" % override)
         evidence += ["session %d is proven stale" % session.id for session in sessions if session.id in stale]
-        found.append(finding("fog.session.port_shared", "port %d" % port, summary, evidence))
+        found.append(finding("fog.session.port_shared", port_subject(port), summary, evidence))
     return found
 
 

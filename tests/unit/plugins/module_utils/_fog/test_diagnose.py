@@ -758,6 +758,21 @@ class TestUnserved:
         snapshot = vary(snapshot, database={"sessions": (session(age=100.0, state=0), session(2, age=9.0, state=0))})
         assert "image" not in find(snapshot, "fog.session.unserved").cause
 
+    @pytest.mark.parametrize(("group", "explained"), [(1, True), (2, False)])
+    def test_another_groups_master_is_not_the_cause(self, group, explained):
+        snapshot = waiting(base=nodes(node(1, master=False), node(2, OTHER)), group=group)
+        assert "fog.node.master_not_local" in ids(snapshot)
+        found = find(snapshot, "fog.session.unserved")
+        assert found.cause.startswith("fog.node.") is explained
+        assert found.repairable is explained
+
+    def test_another_ports_clash_is_not_the_cause(self):
+        clash = (session(1, age=100.0), session(2, age=100.0, port=50002), session(3, age=100.0, state=0))
+        snapshot = vary(healthy(), database={"sessions": clash}, processes={"senders": (sender(), sender(of=2))})
+        assert "port_shared" not in find(snapshot, "fog.session.unserved").cause
+        same = vary(snapshot, database={"sessions": (*clash[:2], clash[2]._replace(port=50002))})
+        assert "port_shared" in find(same, "fog.session.unserved").cause
+
     def test_what_the_log_says_last_is_evidence(self):
         snapshot = vary(waiting(port=50001), logs={"lines": (line("no_slots", "No open slots"),)})
         found = find(snapshot, "fog.session.unserved")
