@@ -145,7 +145,7 @@ CATALOGUE = {
         ERROR,
         "This FOG server's storage group has its only master on another host, so the daemon here serves nothing.",
         "The master flag sits on a host that may be no FOG server, such as a NAS.",
-        "If this host shall be the master, set fog_multicast_master to true on it.",
+        "If this host shall be the master, set fog_multicast_master to true on it, and to false if it shall not.",
         True,
         "fog_multicast_master",
         "facts/fog.md section 4, row 3; FOG issue 268",

@@ -16,6 +16,13 @@ extends_documentation_fragment:
   - imaging.multicast.attributes
   - imaging.multicast.attributes.looks
   - imaging.multicast.fog_connection
+options:
+  master:
+    description:
+      - Whether this host is meant to be the master of its storage group.
+      - With V(false) a master on another host is right.
+      - When it is not given, a full FOG server is expected to be the master of its group.
+    type: bool
 seealso:
   - module: imaging.multicast.fog_multicast_reset
   - module: imaging.multicast.fog_storage_iface
@@ -177,7 +184,8 @@ from ansible_collections.imaging.multicast.plugins.module_utils._fog.run import 
 
 
 def main():
-    module = AnsibleModule(argument_spec=connection_spec(), supports_check_mode=True)
+    spec = dict(connection_spec(), master={"type": "bool"})
+    module = AnsibleModule(argument_spec=spec, supports_check_mode=True)
     run(module, info)
 
 

@@ -25,6 +25,9 @@ options:
     description: Whether a restart may interrupt a session that is under way.
     type: bool
     default: false
+  master:
+    description: Whether this host is meant to be the master of its storage group, and so needs the daemon.
+    type: bool
   wait:
     description: Seconds to wait after a start until the daemon's child lives and its log has begun.
     type: int
@@ -142,6 +145,7 @@ def main():
         connection_spec(),
         restart={"type": "bool", "default": False},
         allow_restart={"type": "bool", "default": False},
+        master={"type": "bool"},
         wait={"type": "int", "default": 30},
     )
     module = AnsibleModule(argument_spec=spec, supports_check_mode=True)

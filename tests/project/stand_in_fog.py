@@ -17,7 +17,7 @@ from ansible_collections.imaging.multicast.plugins.module_utils._fog.options imp
 
 NAME = "STAND_IN"
 OWN: dict[str, dict[str, Any]] = {
-    "fog_multicast_info": {},
+    "fog_multicast_info": {"master": {"type": "bool"}},
     "fog_storage_iface": {
         "node": {"type": "str"},
         "interface": {"type": "str", "default": "auto"},
@@ -28,6 +28,7 @@ OWN: dict[str, dict[str, Any]] = {
     "fog_multicast_service": {
         "allow_restart": {"type": "bool", "default": False},
         "restart": {"type": "bool", "default": False},
+        "master": {"type": "bool"},
     },
 }
 

@@ -362,6 +362,9 @@ def test_a_wish_is_carried_out_on_a_healthy_host(fleet: Fleet) -> None:
     assert (run.code, run.outcomes) == (0, {"fog1": "healthy", "fog2": "healthy"}), run.output
     assert fleet.host("fog1")["calls"][1] == [IFACE, False, {"interface": "eth1"}]
     assert fleet.host("fog2")["calls"][1] == [IFACE, False, {"interface": "auto", "master": True, "node": "A"}]
+    # Who shall be the master counts when the host is judged, before and after.
+    assert [call for call in fleet.host("fog2")["calls"] if call[0] == INFO] == [[INFO, False, {"master": True}]] * 2
+    assert [call for call in fleet.host("fog1")["calls"] if call[0] == INFO] == [[INFO, False, {}]] * 2
 
 
 def test_a_repair_counts_only_when_it_is_proven_on_the_wire(fleet: Fleet) -> None:

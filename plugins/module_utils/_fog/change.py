@@ -138,6 +138,7 @@ def serve(params: Mapping[str, Any], check_mode: bool, _tell: Tell) -> Dict[str,
             allow_restart=params["allow_restart"],
             stale_after=params["stale_after"],
             restart=params["restart"],
+            master=params["master"],
         )
 
     options = begin(params)

@@ -4,7 +4,7 @@
 
 """Plan, the daemon: start, enable or restart it. Pure."""
 
-from typing import List
+from typing import List, Optional
 
 from .._steps import Plan, Step
 from .diagnose import diagnose, write_objection
@@ -22,14 +22,19 @@ IN_VAIN = ("fog.db.unreachable", "fog.db.foreign_schema", "fog.sender.missing_bi
 
 
 def plan_service(
-    snapshot: Snapshot, allow_restart: bool = False, stale_after: float = STALE_AFTER, restart: bool = False
+    snapshot: Snapshot,
+    allow_restart: bool = False,
+    stale_after: float = STALE_AFTER,
+    restart: bool = False,
+    master: Optional[bool] = None,
 ) -> Plan:
     """How to bring the daemon to work.
 
     :param allow_restart: restart although sessions would lose what was sent.
     :param restart: another step changed a node or an address, and the daemon remembers those.
+    :param master: the user's wish whether this host is its group's master; None when nothing was said.
     """
-    found = {each.id: each for each in diagnose(snapshot, stale_after)}
+    found = {each.id: each for each in diagnose(snapshot, stale_after, master)}
     stopped = found.get("fog.service.stopped")
     reason = next((name for name in RESTARTS if name in found), None)
     if stopped is None and reason is None and not (restart and runs(snapshot)):

@@ -223,6 +223,15 @@ def test_info_tells_everything(broken):
     assert broken.server.statements == []
 
 
+@pytest.mark.parametrize("name", ["fog_multicast_info", "fog_multicast_service"])
+def test_a_master_on_another_host_may_be_meant_so(host, name):
+    host.server.db.execute("UPDATE nfsGroupMembers SET ngmIsMasterNode = ''")
+    host.server.node(2, hostname="10.99.1.2")
+    (found,) = host.call(name)["findings"]
+    assert (found["id"], found["gate"]) == ("fog.node.master_not_local", "fog_multicast_master")
+    assert host.call(name, master=False)["findings"] == []
+
+
 def test_info_of_a_host_without_a_node(host):
     host.server.db.execute("UPDATE nfsGroupMembers SET ngmHostname = '10.99.9.9'")
     host.settings.write_text(SETTINGS.replace("10.99.1.1", "10.99.8.8"))

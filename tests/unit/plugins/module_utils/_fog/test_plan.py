@@ -406,6 +406,11 @@ class TestService:
         assert [step.kind for step in plan_service(self.stopped(enabled=None)).steps] == ["service.start"]
         assert [step.kind for step in plan_service(self.stopped(), restart=True).steps] == ["service.start"]
 
+    def test_no_start_where_the_daemon_is_not_to_serve(self):
+        masterless = vary(self.stopped(), database={"nodes": (node(master=False),)})
+        assert plan_service(masterless).steps
+        assert plan_service(masterless, master=False) == NOTHING
+
     def test_what_is_not_installed_cannot_be_started(self):
         assert "installer" in plan_service(self.stopped(installed=False)).refusal
 
