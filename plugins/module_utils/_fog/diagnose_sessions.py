@@ -110,6 +110,8 @@ def session_life(snapshot: Snapshot, session: Session) -> Life:
         evidence.append(task_told(snapshot, task))
         digits.extend(times(task))
     signs = []
+    if snapshot.processes.error:
+        evidence.append(snapshot.processes.error)
     if is_queued(snapshot, session):
         evidence.append("%s: the daemon keeps it queued until a slot is free" % snapshot.logs.path)
     if session.id in snapshot.logs.alive:

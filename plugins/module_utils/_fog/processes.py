@@ -87,6 +87,7 @@ def read_processes(proc: str = "/proc", uptime: Optional[float] = None) -> Proce
     daemons: List[Process] = []
     shells: List[Process] = []
     senders: List[Process] = []
+    elsewhere: List[int] = []
     for pid in pids:
         data = _bytes(os.path.join(proc, str(pid), "cmdline"))
         if DAEMON.encode() not in data and UDP_SENDER.encode() not in data:
@@ -94,8 +95,10 @@ def read_processes(proc: str = "/proc", uptime: Optional[float] = None) -> Proce
         argv = parse_cmdline(data)
         for matches, found in ((is_daemon, daemons), (is_shell, shells), (is_sender, senders)):
             if matches(argv):
-                process = _process(proc, pid, argv, uptime) if _namespace(proc, str(pid)) in (here, "") else None
-                if process is not None:
+                process = _process(proc, pid, argv, uptime)
+                if process is not None and _namespace(proc, str(pid)) not in (here, ""):
+                    elsewhere.append(pid)
+                elif process is not None:
                     found.append(process)
                 break
     own = {process.pid for process in daemons}
@@ -103,7 +106,17 @@ def read_processes(proc: str = "/proc", uptime: Optional[float] = None) -> Proce
     first = {process.pid for process in parents}
     # Between fork and exec a sender-to-be still looks like the daemon; it is a child of a child, and left out.
     children = tuple(process for process in daemons if process.parent in first)
-    return Processes(parents, children, _trees(proc, shells, senders), _hidden(proc))
+    return Processes(parents, children, _trees(proc, shells, senders), _hidden(proc) or _contained(elsewhere))
+
+
+def _contained(pids: Sequence[int]) -> str:
+    """Why the processes of other PID namespaces keep this host from knowing what is sent, or ""."""
+    if not pids:
+        return ""
+    return (
+        "FOG's daemon or a udp-sender runs in a container (process %s), and is not looked into: whether it belongs to "
+        "this FOG is not known. Run this in the container." % ", ".join(str(pid) for pid in pids[:5])
+    )
 
 
 def _hidden(proc: str) -> str:

@@ -706,6 +706,10 @@ class TestStale:
         monkeypatch.setattr(diagnose_sessions, "LIMIT", 5)
         assert "fog.session.stale" in ids(snapshot)
 
+    def test_what_keeps_processes_from_being_seen_is_told(self):
+        snapshot = vary(stale(), processes={"error": "A udp-sender runs in a container."})
+        assert "A udp-sender runs in a container." in room.session_life(snapshot, session()).evidence
+
     def test_small_clock_differences_are_no_contradiction(self):
         snapshot = with_session(healthy(), session(age=-59.0), [task(age=-59.0)])
         assert room.session_life(snapshot, snapshot.database.sessions[0]).age == 0

@@ -164,14 +164,27 @@ def test_output_and_its_age(proc, tmp_path):
     assert proc.read().senders[0].output_age == 0.0
 
 
-def test_another_namespaces_processes_are_left_out(proc):
-    for pid, namespace in ((1, "pid:[1]"), (10, "pid:[1]"), (20, "pid:[2]")):
-        if pid > 1:
-            proc.put(pid, 1, PHP)
-        (proc.folder / str(pid) / "ns").mkdir()
-        (proc.folder / str(pid) / "ns" / "pid").symlink_to(namespace)
+def enter(proc, pid, namespace):
+    (proc.folder / str(pid) / "ns").mkdir()
+    (proc.folder / str(pid) / "ns" / "pid").symlink_to(namespace)
+
+
+def test_another_namespaces_processes_are_left_out_and_told(proc):
+    proc.put(10, 1, PHP)
+    proc.put(30, 1, ("bash", "-c", "sleep 9"))
+    for pid, namespace in ((1, "pid:[1]"), (10, "pid:[1]"), (30, "pid:[2]")):
+        enter(proc, pid, namespace)
     (proc.folder / "self").symlink_to("1")
-    assert [own.pid for own in proc.read().daemon] == [10]
+    found = proc.read()
+    assert ([own.pid for own in found.daemon], found.error) == ([10], "")
+    proc.put(20, 1, PHP)
+    proc.put(21, 1, tuple(command(50000, "/a").split()))
+    proc.put(22, 1, PHP, state="Z")
+    for pid in (20, 21, 22):
+        enter(proc, pid, "pid:[2]")
+    found = proc.read()
+    assert ([own.pid for own in found.daemon], found.senders) == ([10], ())
+    assert "in a container (process 20, 21)" in found.error
 
 
 def test_a_process_that_ends_meanwhile_is_left_out(proc):
