@@ -17,7 +17,7 @@ from typing import Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence
 #: Bytes read from the end of multicast.log, of each udpcast log and of servicemaster.log.
 TAIL = 256 * 1024
 SENDER_TAIL = 64 * 1024
-#: How many udpcast logs are read, newest first, and how many exits are kept.
+#: How many udpcast logs are read, newest first, where no session is named, and how many exits are kept.
 SENDER_LOGS = 64
 EXITS = 5
 
@@ -131,7 +131,7 @@ def read_logs(
 ) -> Logs:
     """Read the tails of the logs; nothing is raised.
 
-    :param sessions: whose udpcast logs are read; None reads the newest :data:`SENDER_LOGS`.
+    :param sessions: whose udpcast logs are read, all of them; None reads the newest :data:`SENDER_LOGS`.
     """
     path = os.path.join(folder, name)
     now = time.time()
@@ -295,9 +295,9 @@ def _sender_logs(
 ) -> Tuple[SenderLog, ...]:
     prefix = name + ".udpcast."
     if sessions is None:
-        sessions = _newest(folder, prefix, errors)
+        sessions = _newest(folder, prefix, errors)[:SENDER_LOGS]
     logs = []
-    for session in list(sessions)[:SENDER_LOGS]:
+    for session in sessions:
         tail = _tail(os.path.join(folder, prefix + str(session)), SENDER_TAIL, errors)
         if tail:
             logs.append(parse_sender_log(session, max(0.0, now - tail.written), tail.text))
