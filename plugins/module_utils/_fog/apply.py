@@ -18,18 +18,11 @@ from .backup import Saved, plain, stored
 from .control import control
 from .database import ACTIVE, DatabaseError, Session, parse_time
 from .diagnose_sessions import first_process, owner, sessions_by_sender
+from .plan_base import TABLES
 from .processes import Sender, read_processes
 from .senders import GRACE, end_sender
 from .snapshot import Snapshot
 
-#: Which table the first word of a step's kind means.
-TABLES = {
-    "node": "nfsGroupMembers",
-    "setting": "globalSettings",
-    "session": "multicastSessions",
-    "association": "multicastSessionsAssoc",
-    "task": "tasks",
-}
 # Their rows are never deleted, and hold or may hold secrets: only the columns that change are backed up.
 _ONLY_CHANGES = ("node", "setting")
 _STATE = {"session": "msState", "task": "taskStateID"}
@@ -52,11 +45,6 @@ class World(NamedTuple):
     touched: FrozenSet[int] = frozenset()
     wait: float = 30.0
     grace: float = GRACE
-
-
-def in_database(step: Step) -> bool:
-    """Whether a step changes a row."""
-    return step.kind.split(".")[0] in TABLES
 
 
 def settle(steps: Sequence[Step], world: World) -> Tuple[Step, ...]:

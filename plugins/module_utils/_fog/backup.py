@@ -24,6 +24,7 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tup
 
 from .._flow import Failure
 from .._steps import Step
+from .plan_base import TABLES
 from .rows import KEYS
 
 #: What the first field of a backup file says.
@@ -31,6 +32,7 @@ FORMAT = "imaging.multicast backup 1"
 _LARGEST = 256 * 1024 * 1024
 _NAME = re.compile(r"\A[A-Za-z][A-Za-z0-9_]*\Z")
 _BYTES = "base64"
+_NOUNS = {table: noun for noun, table in TABLES.items()}
 
 
 class BackupError(Failure):
@@ -187,7 +189,8 @@ def restore_steps(rows: Sequence[Saved], current: Mapping[Tuple[str, Any], Optio
     steps: List[Step] = []
     notes: List[str] = []
     for saved in rows:
-        name = f"{_NOUNS[saved.table]} {saved.key}"
+        noun = _NOUNS[saved.table]
+        name = "{}{} {}".format("storage " if noun == "node" else "", noun, saved.key)
         now = current[saved.table, saved.key]
         before: Dict[str, Any] = {}
         after: Dict[str, Any] = {}
@@ -207,8 +210,7 @@ def restore_steps(rows: Sequence[Saved], current: Mapping[Tuple[str, Any], Optio
                 before = {column: now[column] for column in columns}
                 after = {column: saved.row[column] for column in columns}
         if after:
-            kind = f"{_NOUNS[saved.table].split()[-1]}.restore"
-            steps.append(Step(kind, f"Put {name} back", {KEYS[saved.table]: saved.key}, before, after))
+            steps.append(Step(f"{noun}.restore", f"Put {name} back", {KEYS[saved.table]: saved.key}, before, after))
     return Restore(tuple(steps), tuple(notes))
 
 
@@ -217,15 +219,6 @@ class Restore(NamedTuple):
 
     steps: Tuple[Step, ...]
     notes: Tuple[str, ...]
-
-
-_NOUNS = {
-    "nfsGroupMembers": "storage node",
-    "globalSettings": "setting",
-    "multicastSessions": "session",
-    "multicastSessionsAssoc": "association",
-    "tasks": "task",
-}
 
 
 def _plain_row(row: Mapping[str, Any]) -> Dict[str, Any]:

@@ -22,7 +22,6 @@ from .settings import Credentials, shown
 
 #: FOG calls these session and task states active (facts/fog.md section 1).
 ACTIVE = (0, 1, 2, 3)
-COMPLETE = 4
 CANCELLED = 5
 MULTICAST_TASK = 8
 

@@ -73,7 +73,7 @@ def read_options(params: Mapping[str, Any]) -> Options:
     path = params["fog_settings"]
     own_file = "config_file" in given
     if not os.path.exists(path) and (own_file or {"user", "password", "database"} <= set(given)):
-        settings, found = Settings(path, "", "", "", "", "", ""), Credentials(source="the module's options")
+        settings, found = Settings(path, "", "", "", "", ""), Credentials(source="the module's options")
     else:
         settings, found = read_settings(path)
     if own_file:

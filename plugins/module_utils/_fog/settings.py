@@ -57,7 +57,6 @@ class Settings(NamedTuple):
     address: str
     hostname: str
     web_root: str  # docroot + webroot, for example /var/www/html/fog; "" unknown
-    storage: str  # storageLocation, for example /images
 
 
 class Release(NamedTuple):
@@ -89,7 +88,6 @@ _NEEDED = (
     "hostname",
     "docroot",
     "webroot",
-    "storageLocation",
     "snmysqluser",
     "snmysqlpass",
     "snmysqlhost",
@@ -118,7 +116,6 @@ def read_settings(path: str = FOG_SETTINGS) -> Tuple[Settings, Credentials]:
         address=shown(values.get("ipaddress", "")),
         hostname=shown(values.get("hostname", "")),
         web_root=shown(root) if values.get("docroot", "").startswith("/") else "",
-        storage=shown(values.get("storageLocation", "")),
     )
     credentials = Credentials(
         host=_host(values.get("snmysqlhost", "")),

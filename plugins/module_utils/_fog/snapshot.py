@@ -140,7 +140,7 @@ def _logs(database: Database, readers: Readers) -> Logs:
         folder,
         names.get("MULTICASTLOGFILENAME") or LOG_NAME,
         names.get("SERVICEMASTERLOGFILENAME") or MASTER_LOG_NAME,
-        None if database.error else [session.id for session in reversed(database.sessions)],
+        None if database.error else [session.id for session in database.sessions],
     )
 
 

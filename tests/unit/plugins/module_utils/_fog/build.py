@@ -154,7 +154,6 @@ def healthy():
             address=ADDRESS,
             hostname="fog",
             web_root="/var/www/html/fog",
-            storage="/images",
         ),
         release=Release("1.5.9.133", 270, "/usr/local/sbin/udp-sender", True, (), ()),
         network=network(),

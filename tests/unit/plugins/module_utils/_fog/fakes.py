@@ -276,7 +276,7 @@ class Cursor:
         return found.rowcount if found.description is None else len(self.rows)
 
 
-SETTINGS = Settings("/opt/fog/.fogsettings", "N", "eth0", "10.99.1.1", "fog1", "/var/www/html/fog", "/images")
+SETTINGS = Settings("/opt/fog/.fogsettings", "N", "eth0", "10.99.1.1", "fog1", "/var/www/html/fog")
 
 
 def process(pid, start=1, argv=("udp-sender",), parent=1):

@@ -414,8 +414,3 @@ def test_a_restored_row_that_another_one_replaced_is_skipped(server):
     (result,) = apply.carry_out((step,), world(server))
     assert result.outcome == "skipped"
     assert "another row holds its place" in result.detail
-
-
-def test_which_steps_change_rows():
-    assert apply.in_database(NODE)
-    assert not apply.in_database(Step("sender.end", "", {}, {}, {}))

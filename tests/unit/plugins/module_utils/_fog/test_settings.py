@@ -29,7 +29,7 @@ snmysqlhost=''
 mysqldbname='fog'
 docroot='/var/www/html/'
 webroot='/fog/'
-storageLocation='/images'
+storageLocation="$base/images" # not read
 packages='apache2 php $x'
 unused=$(date) # only a shell could tell
 password='of the fog user'
@@ -56,7 +56,7 @@ def refused(path):
 def test_a_full_server(tmp_path):
     path = write(tmp_path, FILE)
     settings, credentials = reader.read_settings(path)
-    assert settings == reader.Settings(path, "N", "eth1", "10.77.0.1", "fog", "/var/www/html/fog", "/images")
+    assert settings == reader.Settings(path, "N", "eth1", "10.77.0.1", "fog", "/var/www/html/fog")
     assert credentials == Credentials(user="fogmaster", password=SECRET, source=path)
     assert SECRET not in repr(settings)
 
@@ -330,7 +330,7 @@ def test_a_huge_file_is_not_read(host):
 def test_the_web_root_is_looked_for_where_settings_do_not_name_it(tmp_path, monkeypatch):
     write(tmp_path, SYSTEM, "second/lib/fog/system.class.php")
     monkeypatch.setattr(reader, "WEB_ROOTS", (str(tmp_path / "first"), str(tmp_path / "second")))
-    nowhere = reader.Settings(str(tmp_path / "none"), "", "", "", "", "", "")
+    nowhere = reader.Settings(str(tmp_path / "none"), "", "", "", "", "")
     assert reader.read_release(nowhere, ()).version == "1.5.9.133"
     monkeypatch.setattr(reader, "WEB_ROOTS", (str(tmp_path / "first"),))
     assert reader.read_release(nowhere, ()).version == ""

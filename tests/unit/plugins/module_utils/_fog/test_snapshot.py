@@ -18,7 +18,7 @@ from ansible_collections.imaging.multicast.plugins.module_utils._fog.settings im
 
 SECRET = "s3cr3t-of-the-test"
 LOGIN = Credentials(host="10.0.0.9", user="fogmaster", password=SECRET)
-FOUND = Settings("/opt/fog/.fogsettings", "N", "eth0", "10.0.0.1", "fog", "/var/www/html/fog", "/images")
+FOUND = Settings("/opt/fog/.fogsettings", "N", "eth0", "10.0.0.1", "fog", "/var/www/html/fog")
 RELEASE = Release("1.5.9", 270, "/usr/local/sbin/udp-sender", True, ())
 LAN = Network((Interface("eth0", (Address("10.0.0.1", 24),), True, "up", True, False),), ())
 IDLE = database.Database()
@@ -106,8 +106,7 @@ def test_everything_is_read_once_and_the_connection_closed():
         "connect": LOGIN,
         "release": FOUND,
         "service": (DAEMON,),
-        # The logs of the newest sessions first: their number is bounded.
-        "logs": ("/opt/fog/log/", "multicast.log", "servicemaster.log", [8, 3]),
+        "logs": ("/opt/fog/log/", "multicast.log", "servicemaster.log", [3, 8]),
     }
     assert SECRET not in repr(found)
 
