@@ -24,7 +24,7 @@ from .diagnose_nodes import (
     served_groups,
     told,
 )
-from .log import QUEUED
+from .log import BANNER, OTHER, QUEUED
 from .processes import Process, Sender
 from .snapshot import Snapshot
 
@@ -175,13 +175,15 @@ def _is_hindered(snapshot: Snapshot, session: Session) -> bool:
 def _is_passed_over(snapshot: Snapshot, session: Session) -> bool:
     """Whether the daemon demonstrably serves, so that it means something that it does not take a session up.
 
-    Its child lives and has had time to look, its log is fresh, and nothing in it stands in the way.
+    Its child lives and has had time to look, its log is fresh and in words that are known, and tells of nothing that
+    stands in the way.
     """
     logs, allowed = snapshot.logs, patience(snapshot)
     ages = [child.age for child in snapshot.processes.children]
     if not ages or min(ages) <= allowed or logs.age is None or logs.age > allowed:
         return False
-    return any(line.stamp is not None for line in logs.lines) and not _is_hindered(snapshot, session)
+    known = any(line.stamp is not None and line.kind not in (OTHER, BANNER) for line in logs.lines)
+    return known and not _is_hindered(snapshot, session)
 
 
 def session_subject(session: Session) -> str:

@@ -632,6 +632,11 @@ class TestStale:
         snapshot = vary(stale(), database={"sessions": (session(state=0),)}, logs={"lines": lines})
         assert ids(snapshot) == ["fog.session.stale"]
 
+    @pytest.mark.parametrize(("state", "found"), [(0, ["fog.session.unserved"]), (1, [])])
+    def test_a_log_in_another_language_proves_nothing(self, state, found):
+        one = vary(stale(), database={"sessions": (session(state=state),)})
+        assert ids(vary(one, logs={"lines": (line("banner"), line("other"))})) == found
+
     def test_no_daemon_ever_sends_a_deleted_image(self):
         gone = session(state=0, image_known=False)
         assert "fog.session.stale" in ids(vary(stale(), database={"sessions": (gone,)}, processes={"children": ()}))
