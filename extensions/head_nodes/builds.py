@@ -33,6 +33,8 @@ _R2 = "Windows Server 2008 R2 HPC Edition"
 BUILDS = {
     6001: Build(_2008, "6.0", "Service Pack 1", "6.0.6001", True, "none", True, "Show", "2.0"),
     6002: Build(_2008, "6.0", "Service Pack 2", "6.0.6002", True, "none", True, "Show", "2.0"),
+    # 6002 with the updates of 2019 (KB4489887, KB4493471).
+    6003: Build(_2008, "6.0", "Service Pack 2", "6.0.6003", True, "none", True, "Show", "2.0"),
     7600: Build(_R2, "6.1", "", "6.1.7600", True, "add", True, "Details", "2.0"),
     7601: Build(_R2, "6.1", "Service Pack 1", "6.1.7601", True, "add", True, "Details", "2.0"),
     9200: Build("Windows Server 2012 Standard", "6.2", "", "6.2.9200", False, "install", True, "Details", "3.0"),
@@ -53,20 +55,19 @@ BUILDS = {
 
 
 class Language(NamedTuple):
-    """A display language: its OEM and ANSI codepage as Python codecs, the OEM codepage's number, its offset from UTC
-    in minutes (winter)."""
+    """A display language: its ANSI codepage as a Python codec, the OEM codepage's number, its offset from UTC in
+    minutes (winter)."""
 
-    oem: str
     ansi: str
     codepage: int
     offset: int
 
 
 LANGUAGES = {
-    "en": Language("cp437", "cp1252", 437, 0),
-    "de": Language("cp850", "cp1252", 850, 60),
-    "fr": Language("cp850", "cp1252", 850, 60),
-    "ja": Language("cp932", "cp932", 932, 540),
+    "en": Language("cp1252", 437, 0),
+    "de": Language("cp1252", 850, 60),
+    "fr": Language("cp1252", 850, 60),
+    "ja": Language("cp932", 932, 540),
 }
 
 

@@ -131,10 +131,6 @@ class Node(Protocol):
         """How many children there are."""
 
     @property
-    def is_named(self) -> bool:
-        """Whether the grammar names it."""
-
-    @property
     def start_byte(self) -> int:
         """Where it begins in the script."""
 

@@ -2,11 +2,9 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The one table from a build of Windows to how its WDS is driven (facts/windows.md sections 2, 3, 6 and 7)."""
+"""The one table from a build of Windows to how its WDS is driven (facts/windows.md sections 6 and 7)."""
 
 from typing import Dict, NamedTuple, Optional
-
-from .store import MULTICAST
 
 #: How a feature is removed and installed: ServerManagerCmd.exe, or the cmdlets of the ServerManager module.
 SERVER_MANAGER_CMD = "servermanagercmd"
@@ -15,40 +13,34 @@ CMDLETS = "cmdlets"
 PORT_RANGE = "range"
 PORT_POLICY = "policy"
 
-_SHOW, _DETAILS = "/Show:Clients", "/Details:Clients"
-_PROFILE, _PROTOCOL = MULTICAST + "\\Profiles\\Custom", MULTICAST + "\\Protocol"
-_SECTIONS = "facts/windows.md sections 2, 3, 6 and 7: "
+_SECTIONS = "facts/windows.md sections 6 and 7: "
 
 
 class Build(NamedTuple):
     """How one build behaves.
 
-    ``clients``: the switch of ``wdsutil /Get-AllNamespaces`` that shows clients. ``block_size``: the key that holds
-    ApBlockSize (KB2582106). ``source``: the basis of the feature tool, the row's weakest: D documented, S seen,
-    I inferred.
+    ``source``: the basis of the feature tool, the row's weakest: D documented, S seen, I inferred.
     """
 
     product: str
     feature_tool: str
-    clients: str
     port_cure: str
-    block_size: str
     source: str
 
 
 def _modern(product: str) -> Build:
-    return Build(product, CMDLETS, _DETAILS, PORT_POLICY, _PROTOCOL, _SECTIONS + "feature tool I")
+    return Build(product, CMDLETS, PORT_POLICY, _SECTIONS + "feature tool I")
 
 
-_2008 = Build("Windows Server 2008", SERVER_MANAGER_CMD, _SHOW, PORT_RANGE, _PROFILE, _SECTIONS + "feature tool S")
-_2008_R2 = Build(
-    "Windows Server 2008 R2", SERVER_MANAGER_CMD, _DETAILS, PORT_POLICY, _PROTOCOL, _SECTIONS + "feature tool I"
-)
+_2008 = Build("Windows Server 2008", SERVER_MANAGER_CMD, PORT_RANGE, _SECTIONS + "feature tool S")
+_2008_R2 = Build("Windows Server 2008 R2", SERVER_MANAGER_CMD, PORT_POLICY, _SECTIONS + "feature tool I")
 
 #: By CurrentBuildNumber.
 BUILDS: Dict[int, Build] = {
     6001: _2008,
     6002: _2008._replace(product="Windows Server 2008 SP2"),
+    # The same with the updates of 2019 (KB4489887, KB4493471), which raise the number.
+    6003: _2008._replace(product="Windows Server 2008 SP2"),
     7600: _2008_R2,
     7601: _2008_R2._replace(product="Windows Server 2008 R2 SP1"),
     9200: _modern("Windows Server 2012"),

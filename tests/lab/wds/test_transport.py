@@ -73,7 +73,7 @@ def test_the_reinstall_on_every_kind_of_build_and_from_every_place(heads: Heads)
             # At both reboots, and while it boots, connections break.
             "flaky": {"baseline": True, "faults": missing, "settings": {"recreation": "provider"}},
             # Only the baseline does, and the provider comes with the role.
-            "b6002": {"build": 6002, "faults": ["missing-provider"], "settings": NOTHING},
+            "b6003": {"build": 6003, "faults": ["missing-provider"], "settings": NOTHING},
             "b9200": {"build": 9200, "faults": ["missing-provider"], "settings": {**NOTHING, "start_delay": 1.0}},
             "role": {"build": 7600, "faults": ["role-absent"], "settings": NOTHING},
             # A run was cut off before it knew that the feature was removed or installed: exit code 1003.
@@ -114,7 +114,7 @@ def test_the_reinstall_on_every_kind_of_build_and_from_every_place(heads: Heads)
         "r7601": WHOLE,
         "r9600": WHOLE,
         "flaky": WITH_BASELINE,
-        "b6002": WITH_BASELINE,
+        "b6003": WITH_BASELINE,
         "b9200": WITH_BASELINE,
         "role": [INSTALL, REBOOT, CREATE, RESTORE],
         "removed": WHOLE,

@@ -10,7 +10,6 @@ from extensions.head_nodes.machine import Machine
 from extensions.head_nodes.powershell import join_arguments
 from extensions.head_nodes.programs import split
 
-FRAME = "#0123456789abcdef0123456789abcdef "
 HEAD = (
     "$ErrorActionPreference='Continue'\n"
     "if($Host.Name -eq 'ConsoleHost'){try{[Console]::OutputEncoding=New-Object Text.UTF8Encoding $false\n"

@@ -3,7 +3,7 @@
 import pytest
 
 from extensions.head_nodes import nodes
-from extensions.head_nodes.builds import BUILDS, LANGUAGES
+from extensions.head_nodes.builds import BUILDS, LANGUAGES, codec
 from extensions.head_nodes.machine import BASELINES, IMAGES, NAMESPACES, PARAMETERS, Machine
 from extensions.head_nodes.programs import PROGRAMS, split
 from extensions.head_nodes.programs.synthetic import SYNTHETIC
@@ -20,7 +20,7 @@ def head(language: str = "en", build: int = 17763, *faults: str) -> Machine:
 def run(machine: Machine, line: str, codepage: int = 65001, user: str = "Administrator") -> tuple[str, str, int]:
     """Standard output and error as text in the codepage (0: OEM), and the exit code."""
     done = machine.run_cmd(line, [], codepage, user)
-    name = "utf-8" if codepage == 65001 else machine.locale.oem
+    name = codec(codepage or machine.locale.codepage)
     return done.stdout.decode(name), done.stderr.decode(name), done.code
 
 
@@ -445,7 +445,7 @@ def test_every_text_is_in_english_and_of_known_languages() -> None:
 def test_every_text_fits_into_the_codepage_of_its_language(language: str) -> None:
     for texts in [*TEXTS.values(), *(entry.texts for entry in SYNTHETIC.values())]:
         if language in texts:
-            texts[language].encode(LANGUAGES[language].oem)
+            texts[language].encode(codec(LANGUAGES[language].codepage))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

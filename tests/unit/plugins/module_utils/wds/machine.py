@@ -52,7 +52,7 @@ class Machine:
         self.add(head_node.HPC)
         self.install()
         self.namespace(name)
-        if build in ("6001", "6002", "7600", "7601"):
+        if build in ("6001", "6002", "6003", "7600", "7601"):
             self.feature_tool = "servermanagercmd"
 
     # The registry

@@ -534,7 +534,7 @@ def stopped(node):
 
 
 def of_an_unknown_build(node):
-    node.build = "6003"
+    node.build = "6004"
     without(True, node)
 
 
