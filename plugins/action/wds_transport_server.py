@@ -19,6 +19,10 @@ class ActionModule(ActionBase):
         _unused, options = self.validate_argument_spec(
             {
                 "name": {"type": "str"},
+                "content_provider": {"type": "str"},
+                "configuration": {"type": "str"},
+                "friendly_name": {"type": "str"},
+                "description": {"type": "str"},
                 "state": {"type": "str", "choices": ["started", "reinstalled"], "default": "started"},
                 "allow_reboot": {"type": "bool", "default": False},
                 "reboot_timeout": {"type": "int", "default": 1800},

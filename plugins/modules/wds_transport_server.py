@@ -12,7 +12,7 @@ description:
   - WDSServer deletes at its start what it cannot register. It is not started while a stored namespace needs a content
     provider that is not registered.
   - Does the published workaround when it is asked to. It removes WDS, reboots, installs WDS-Transport, reboots, and
-    brings the namespaces back from their baselines.
+    brings the namespaces back from their baselines, the one that is named also from the options.
   - The workaround keeps its place in the registry of the head node, so a run that was cut off, also during a reboot,
     is continued by the next. To begin anew instead, delete the key C(HKLM\SOFTWARE\imaging.multicast\Reinstall).
 options:
@@ -20,6 +20,19 @@ options:
     description:
       - Name of the namespace that must be served in the end.
       - When it is not given, it is the computer's name with V(-CCP).
+      - For O(state=reinstalled), where HPC is not installed, it must be given.
+    type: str
+  content_provider:
+    description: Content provider of that namespace, where it has no baseline or another one is wanted.
+    type: str
+  configuration:
+    description: The configuration string of its content provider; for the content provider V(WDS) a folder.
+    type: str
+  friendly_name:
+    description: Its name for people. When it is not given, it is kept, or the name.
+    type: str
+  description:
+    description: Its description. When it is not given, it is kept, or none.
     type: str
   state:
     description:
@@ -44,7 +57,7 @@ options:
   force:
     description:
       - Whether WDS is installed anew although the transport server is in order, WDS-Deployment is installed and would
-        be lost, clients are connected, or any of this cannot be seen.
+        be lost, clients are connected, or any of this cannot be seen, as with a namespace of type ScheduledCast.
     type: bool
     default: false
 attributes:
@@ -174,6 +187,8 @@ backup_key:
     - The registry key that the store was copied to before the newest write; null when nothing was written, or the store
       held no namespace.
     - The five newest copies are kept.
+    - Before WDS is removed, all of WDSServer's key is copied too, to a key with C(-WDSServer) at its end. Settings that
+      differ afterwards are told in the step C(transport.restore); they are not put back.
   returned: success, and when a step failed
   type: str
   sample: HKLM\SOFTWARE\imaging.multicast\Backups\20260101T101500Z

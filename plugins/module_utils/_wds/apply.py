@@ -16,12 +16,13 @@ from .. import _steps
 from .._flow import Failure
 from .._steps import DONE, FAILED, SKIPPED, Result, Step
 from . import writes
+from .batch import Item
 from .channel import Channel, ChannelError, DeniedError, FrameError, LostError, ShellLimitError
 from .plan_base import current, objection
-from .registry import parse_registry
+from .registry import Tree, parse_registry
 from .services import RUNNING, START_PENDING
 from .snapshot import Namespace, Snapshot
-from .store import read_namespaces
+from .store import NAMESPACES, PARAMETERS, STORE, read_namespaces, read_parameters
 
 Look = Callable[[], Snapshot]
 Tell = Callable[[str], None]
@@ -124,19 +125,34 @@ class Worker:
         store = self.seen.store
         if store and store != self._saved:
             stamp = self._stamp()
-            answers = self.channel.run(writes.backup(stamp))
             key = f"{writes.BACKUPS}\\{stamp}"
-            copied = read_namespaces(parse_registry(answers["copied"].output), key)
-            if answers["backup"].code != 0 or sorted(copied) != sorted(store):
-                said = writes.evidence(writes.backup(stamp)[:1], answers)
-                raise Failure(
-                    f"the store could not be backed up to {key} ({said}), so nothing was changed: "
-                    "look whether the user may write to HKLM\\SOFTWARE"
-                )
+            self._copy(writes.backup(stamp), key, lambda copy: sorted(read_namespaces(copy, key)) == sorted(store))
             self.backup_key = key
-            children = parse_registry(answers["backups"].output).children(writes.BACKUPS)
-            self._superfluous = writes.superfluous([each.name for each in children])
         self._saved = store
+
+    def back_up_whole(self, stamp: str) -> None:
+        """Copy all of WDSServer's key. What a copy of that stamp holds already stays in it.
+
+        :raises Failure: as :meth:`back_up`.
+        """
+        key, seen = writes.whole(stamp), self.seen
+
+        def holds(copy: Tree) -> bool:
+            names = {each.name for each in read_namespaces(copy, key + NAMESPACES[len(STORE) :])}
+            parameters = read_parameters(copy, key + PARAMETERS[len(STORE) :])
+            return names >= {each.name for each in seen.store} and parameters.items() >= dict(seen.parameters).items()
+
+        self._copy(writes.backup_whole(stamp), key, holds)
+
+    def _copy(self, items: Sequence[Item], key: str, holds: Callable[[Tree], bool]) -> None:
+        answers = self.channel.run(items)
+        if answers["backup"].code != 0 or not holds(parse_registry(answers["copied"].output)):
+            raise Failure(
+                f"the store could not be backed up to {key} ({writes.evidence(items[:1], answers)}), so nothing was "
+                "changed: look whether the user may write to HKLM\\SOFTWARE"
+            )
+        children = parse_registry(answers["backups"].output).children(writes.BACKUPS)
+        self._superfluous = writes.superfluous([each.name for each in children])
 
     def tidy(self) -> None:
         """Let old backups go. What does not succeed is left to the next run: nothing depends on it."""
@@ -171,7 +187,7 @@ class Worker:
 
     def _stamp(self) -> str:
         """A name for a backup, from the time of the look; of one second there may be more than one."""
-        stamp = self.seen.time.replace("-", "").replace(":", "").partition(".")[0].rstrip("Z")[:15] + "Z"
+        stamp = writes.stamp_of(self.seen.time)
         same = sum(each.partition("-")[0] == stamp for each in self._stamps)
         self._stamps.append(stamp if not same else f"{stamp}-{same + 1}")
         return self._stamps[-1]

@@ -23,9 +23,9 @@ from .plan_base import WDS, baseline_steps, unfamiliar, unknown
 from .plan_namespace import plan_namespace
 from .plan_reinstall import REMOVE, RESTORE, against
 from .plan_service import plan_started
-from .registry import parse_registry
+from .registry import fold, parse_registry
 from .snapshot import Place, Snapshot
-from .store import read_place
+from .store import read_place, read_settings
 
 _PAUSE, _LONGEST_PAUSE = 2.0, 15.0
 
@@ -40,16 +40,19 @@ class Patience(NamedTuple):
 class Reinstall:
     """Carries the steps of :func:`plan_reinstall.plan_reinstall` out.
 
+    ``wish`` may hold the definition of the namespace that must be served in the end; all others have baselines.
     ``reboots`` counts those that were waited for; ``stage`` is the newest one on the host, "" once it is over.
     """
 
-    def __init__(self, worker: Worker, patience: Patience) -> None:
+    def __init__(self, worker: Worker, wish: Wish, patience: Patience) -> None:
         self.reboots = 0
         self.stage = worker.seen.place.stage if worker.seen.place else ""
-        self._worker, self._patience = worker, patience
+        self._worker, self._wish, self._patience = worker, wish, patience
         place = worker.seen.place
         self._continued = place is not None
         self._started = place.started if place is not None and place.started else worker.seen.time
+        # A run that goes on adds to the copy that the first one made.
+        self._stamp = writes.stamp_of(self._started) or writes.stamp_of(worker.seen.time)
         self._names: Optional[List[str]] = None
         self._restored: Dict[Tuple[str, str], Result] = {}
 
@@ -80,6 +83,8 @@ class Reinstall:
         if objection:
             # Not skipped: the steps after it make no sense without it.
             return FAILED, objection
+        if step.target["stage"] == REMOVE and worker.seen.service.installed:
+            worker.back_up_whole(self._stamp)
         build = builds.lookup(worker.seen.server.build)
         tool = build.feature_tool if build else ""
         self._keep_place(step.target["stage"])
@@ -143,15 +148,15 @@ class Reinstall:
                 return self._end(name)
             if worker.clock() >= deadline:
                 return FAILED, (
-                    f"after {self._patience.namespace:.0f} s {reason}. Give content_provider and configuration to "
-                    "wds_multicast_namespace, or reinstall the software that made the namespace; then run again, which "
-                    "continues here without another reboot"
+                    f"after {self._patience.namespace:.0f} s {reason}. Give content_provider and configuration, or "
+                    "reinstall the software that made the namespace; then run again, which continues here without "
+                    "another reboot"
                 )
             worker.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     def _try_to_restore(self, name: str) -> Optional[str]:
-        """Start the service and bring back what has a baseline; None once the namespace is served, else why not."""
+        """Start the service and bring back what has a definition; None once the namespace is served, else why not."""
         worker = self._worker
         try:
             now = worker.look()
@@ -160,7 +165,8 @@ class Reinstall:
             wanted = list(dict.fromkeys([name, *self._wanted()]))
             for each in wanted:
                 if find(worker.seen.store, each) is None:
-                    plan = plan_namespace(worker.seen, Wish(name=each), save_baseline=False)
+                    wish = self._wish if fold(each) == fold(name) else Wish()
+                    plan = plan_namespace(worker.seen, wish._replace(name=each), save_baseline=False)
                     reasons += [plan.refusal, *self._carry_out(plan.steps)]
         except (DeniedError, ShellLimitError):
             raise
@@ -184,6 +190,7 @@ class Reinstall:
         """The namespace is served: what failed on the way there failed no longer."""
         self._restored = {key: result for key, result in self._restored.items() if result.outcome == DONE}
         worker = self._worker
+        differences = self._differences()
         worker.channel.run(writes.end_place())
         if worker.look().place is not None:
             return FAILED, (
@@ -191,7 +198,26 @@ class Reinstall:
                 "HKLM\\SOFTWARE\\imaging.multicast\\Reinstall by hand"
             )
         self.stage = ""
-        return DONE, f"namespace {name} is served"
+        return DONE, f"namespace {name} is served{differences}"
+
+    def _differences(self) -> str:
+        """A clause on the settings that the reinstall changed; "" when it changed none.
+
+        They are not put back: one of them may have been what was wrong.
+        """
+        answers = self._worker.channel.run(writes.compare(self._stamp))
+        key = writes.whole(self._stamp)
+        was = read_settings(parse_registry(answers["copied"].output), key)
+        now = read_settings(parse_registry(answers["now"].output))
+        # Without a copy there was nothing to remove.
+        changes = [
+            f"{each} was {was.get(each, 'not set')} and is {now.get(each, 'not set')} now"
+            for each in dict.fromkeys([*was, *now])
+            if was and was.get(each) != now.get(each)
+        ]
+        if not changes:
+            return ""
+        return f"; its settings are not all as they were: {'; '.join(changes)}. What WDSServer's key held is in {key}"
 
     def _keep_place(self, stage: str) -> None:
         """Write the stage to the host before its work. :raises Failure: it is not there afterwards."""

@@ -123,7 +123,7 @@ def transport_server(
 
         worker = Worker(channel, partial(_look, channel, wish), before, tell, params["force"], clock, sleep)
         if reinstall and not check_mode:
-            again = Reinstall(worker, Patience(params["reboot_timeout"], params["namespace_timeout"]))
+            again = Reinstall(worker, wish, Patience(params["reboot_timeout"], params["namespace_timeout"]))
             results = again.carry_out(plan.steps)
             reboots = again.reboots
             if again.stage:

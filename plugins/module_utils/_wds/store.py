@@ -9,7 +9,7 @@ The layout is facts/windows.md section 2. The store is ``...\\Services\\WDSServe
 
 from typing import Dict, NamedTuple, Optional, Tuple
 
-from .registry import Key, Tree
+from .registry import Key, Tree, Value
 
 STORE = "HKLM\\SYSTEM\\CurrentControlSet\\Services\\WDSServer"
 MULTICAST = STORE + "\\Providers\\WDSMC"
@@ -17,6 +17,14 @@ NAMESPACES = MULTICAST + "\\Namespaces"
 PROVIDERS = MULTICAST + "\\Providers"
 PARAMETERS = STORE + "\\Parameters"
 OWN = "HKLM\\SOFTWARE\\imaging.multicast"
+#: Where the block size is (facts/windows.md section 2): since Server 2008 R2, and on Server 2008.
+PROTOCOL, PROFILE = MULTICAST + "\\Protocol", MULTICAST + "\\Profiles\\Custom"
+#: Settings of WDS as a person changes them, by their keys (facts/windows.md sections 2 and 7).
+SETTINGS = (
+    (PARAMETERS, ("McStartAddr", "McEndAddr", "UdpPortPolicy", "UdpStartPort", "UdpEndPort")),
+    (PROTOCOL, ("ApBlockSize", "TpCacheSize")),
+    (PROFILE, ("ApBlockSize", "TpCacheSize")),
+)
 BASELINE = OWN + "\\Namespaces"
 REINSTALL = OWN + "\\Reinstall"
 
@@ -99,14 +107,28 @@ def read_providers(tree: Tree) -> Tuple[Provider, ...]:
     )
 
 
-def read_parameters(tree: Tree) -> Dict[str, str]:
-    """The values of ``WDSServer\\Parameters`` by name: numbers in decimal, all else as it was printed."""
-    key = tree.key(PARAMETERS)
-    parameters = {}
-    for value in key.values if key else ():
-        number = value.number
-        parameters[value.name] = value.data if number is None else str(number)
-    return parameters
+def read_parameters(tree: Tree, path: str = PARAMETERS) -> Dict[str, str]:
+    """The values of ``WDSServer\\Parameters``, or of a copy, by name: numbers in decimal, all else as printed."""
+    key = tree.key(path)
+    return {value.name: _shown(value) for value in key.values} if key else {}
+
+
+def read_settings(tree: Tree, root: str = STORE) -> Dict[str, str]:
+    r"""The :data:`SETTINGS` that are set, by their place below WDSServer, such as ``Parameters\McStartAddr``.
+
+    :param root: the key that is read as WDSServer's: that, or a copy of it.
+    """
+    settings = {}
+    for path, names in SETTINGS:
+        below = path[len(STORE) :]
+        key = tree.key(root + below)
+        for value in filter(None, (key.value(name) for name in names) if key else ()):
+            settings["%s\\%s" % (below[1:], value.name)] = _shown(value)
+    return settings
+
+
+def _shown(value: Value) -> str:
+    return value.data if value.number is None else str(value.number)
 
 
 def read_place(tree: Tree) -> Optional[Place]:

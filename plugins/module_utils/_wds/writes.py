@@ -18,11 +18,13 @@ from .diagnose_namespaces import find
 from .plan_base import WDS
 from .registry import parse_registry
 from .snapshot import Namespace, Place, Snapshot
-from .store import BASELINE, NAMESPACES, OWN, REINSTALL
+from .store import BASELINE, NAMESPACES, OWN, REINSTALL, STORE
 
 BACKUPS = OWN + "\\Backups"
 #: How many backups stay on the host: each is read with every look.
 KEPT = 5
+#: How many copies of the whole of WDSServer's key stay there.
+KEPT_WHOLE = 2
 #: Exit code of shutdown.exe: a shutdown is under way already (ERROR_SHUTDOWN_IN_PROGRESS).
 SHUTTING_DOWN = 1115
 
@@ -37,6 +39,7 @@ _VALUES = {
 }
 _NAMES = "Namespaces"
 _STAMP = re.compile(r"[0-9]{8}T[0-9]{6}Z(?:-[0-9]+)?\Z")
+_WHOLE = "-WDSServer"
 _LINE = re.compile(r"(?P<word>success|exit|restart|error) (?P<value>\S+)\s*\Z")
 _SHOWN = 200
 
@@ -90,6 +93,34 @@ def backup(stamp: str) -> Tuple[Item, ...]:
     )
 
 
+def stamp_of(time: str) -> str:
+    """The name of a backup of that time (ISO 8601 in UTC), such as ``20260101T101500Z``; "" where it is none."""
+    stamp = time.replace("-", "").replace(":", "").partition(".")[0].rstrip("Z") + "Z"
+    return stamp if _STAMP.match(stamp) else ""
+
+
+def whole(stamp: str) -> str:
+    """The key that a copy of all that WDSServer's key holds is in."""
+    return f"{BACKUPS}\\{stamp}{_WHOLE}"
+
+
+def backup_whole(stamp: str) -> Tuple[Item, ...]:
+    """Copy all of WDSServer's key, which goes with the feature, and read the copy."""
+    return (
+        Command("backup", "reg.exe", ("copy", STORE, whole(stamp), "/s", "/f")),
+        Command("copied", "reg.exe", ("query", whole(stamp), "/s")),
+        Command("backups", "reg.exe", ("query", BACKUPS)),
+    )
+
+
+def compare(stamp: str) -> Tuple[Item, ...]:
+    """Read WDSServer's key and the copy of it."""
+    return (
+        Command("now", "reg.exe", ("query", STORE, "/s")),
+        Command("copied", "reg.exe", ("query", whole(stamp), "/s")),
+    )
+
+
 def superfluous(stamps: Sequence[str]) -> Tuple[str, ...]:
     """The backups to let go: all but the newest; a key that is none of them is left alone."""
 
@@ -98,7 +129,8 @@ def superfluous(stamps: Sequence[str]) -> Tuple[str, ...]:
         return moment, int(number or 0)
 
     own = sorted((stamp for stamp in stamps if _STAMP.match(stamp)), key=age)
-    return tuple(own[:-KEPT])
+    copies = sorted(stamp for stamp in stamps if stamp.endswith(_WHOLE) and _STAMP.match(stamp[: -len(_WHOLE)]))
+    return (*own[:-KEPT], *copies[:-KEPT_WHOLE])
 
 
 def forget(stamps: Sequence[str]) -> Tuple[Item, ...]:

@@ -19,6 +19,10 @@ from hypothesis import strategies as st
 
 PARAMS = {
     "name": None,
+    "content_provider": None,
+    "configuration": None,
+    "friendly_name": None,
+    "description": None,
     "state": "reinstalled",
     "allow_reboot": True,
     "reboot_timeout": 1800,
@@ -155,6 +159,94 @@ def test_an_absent_role_is_installed_with_one_reboot(machines):
     result = reinstalled(machine)
     assert outcomes(result) == [(kind, "done") for kind in WHOLE[2:]]
     assert result["reboots"] == 1
+
+
+def test_the_definition_of_the_options_brings_the_namespace_back(machines):
+    machine = machines()
+    machine.uninstall()
+    text, _result = failure(machine)
+    assert "give content_provider and configuration" in text
+    wanted = {"content_provider": "WDS", "configuration": "D:\\Images", "friendly_name": "All", "description": "of it"}
+    result = reinstalled(machine, **wanted)
+    assert outcomes(result) == [("namespace.create", "done"), ("transport.restore", "done")]
+    (made,) = result["after"]["namespaces"]
+    assert {key: made[key] for key in wanted} == wanted
+    # It is the definition of that one only.
+    other = broken(machines)
+    other.namespace("SECOND", Configuration="D:\\Second")
+    reinstalled(other, **wanted)
+    assert [other.live[name]["Configuration"][1] for name in (NAME, "SECOND")] == ["D:\\Images", "D:\\Second"]
+
+
+PARAMETERS = head_node.SERVICE + "\\Parameters"
+
+
+def with_settings(machines):
+    """A head node with settings of its own, which the reinstall takes away."""
+    machine = broken(machines)
+    machine.set(PARAMETERS, "McStartAddr", "REG_SZ", "239.192.5.1")
+    machine.set(PARAMETERS, "Counter", "REG_DWORD", "0x7")
+    machine.set(head_node.SERVICE + "\\Providers\\WDSMC\\Protocol", "ApBlockSize", "REG_DWORD", "0x569")
+    return machine
+
+
+def copies(machine):
+    """The copies of WDSServer's whole key, by their names."""
+    start = f"{head_node.OWN}\\Backups\\".upper()
+    found = {key[len(start) :].split("\\")[0] for key in machine.tree if key.startswith(start)}
+    return sorted(name for name in found if name.endswith("-WDSSERVER"))
+
+
+@pytest.mark.parametrize("cut", [False, True])
+def test_all_that_the_feature_takes_along_is_copied_and_what_differs_is_told(machines, cut):
+    machine = with_settings(machines)
+    if cut:
+        machine.boots_lost = 1
+        failure(machine)
+        machine.finish_boot()
+    detail = reinstalled(machine)["steps"][-1]["detail"]
+    (name,) = copies(machine)
+    copied = f"{head_node.OWN}\\Backups\\{name}"
+    assert machine.values(copied + "\\Parameters")["McStartAddr"] == ("REG_SZ", "239.192.5.1")
+    assert machine.values(copied + "\\Providers\\WDSMC\\Providers\\WDS")
+    assert "Parameters\\McStartAddr was 239.192.5.1 and is not set now" in detail
+    assert "Providers\\WDSMC\\Protocol\\ApBlockSize was 1385 and is not set now" in detail
+    assert detail.upper().endswith(f"IS IN HKLM\\SOFTWARE\\IMAGING.MULTICAST\\BACKUPS\\{name}")
+    assert "Counter" not in detail
+    order = [what.upper() for what in machine.writes]
+    assert order.index(f"REG COPY {head_node.SERVICE} {copied}".upper()) < order.index("FEATURE REMOVE")
+
+
+def test_settings_that_came_back_are_not_spoken_of(machines):
+    machine = with_settings(machines)
+
+    def set_again(host):
+        if host.features:
+            host.set(PARAMETERS, "McStartAddr", "REG_SZ", "239.192.5.1")
+            host.set(head_node.SERVICE + "\\Providers\\WDSMC\\Protocol", "ApBlockSize", "REG_DWORD", "0x569")
+
+    machine.hook = set_again
+    assert reinstalled(machine)["steps"][-1]["detail"] == f"namespace {NAME} is served"
+
+
+@pytest.mark.parametrize("lacking", [None, "Parameters"])
+def test_nothing_is_removed_without_a_whole_copy(machines, lacking):
+    machine = with_settings(machines)
+    copied = machine.copy
+
+    def copy(source, target, rest):
+        if not target.endswith("-WDSServer"):
+            return copied(source, target, rest)
+        if lacking:
+            copied(source, target, rest)
+            machine.delete(f"{target}\\{lacking}")
+        return Answer(0 if lacking else 1, "")
+
+    machine.copy = copy
+    text, result = failure(machine)
+    assert "-WDSServer (reg.exe ended with" in text
+    assert "so nothing was changed" in text
+    assert (machine.features, machine.place(), result["reboots"]) == (2, None, 0)
 
 
 def test_what_hpc_makes_by_itself_is_left_as_it_is(machines):

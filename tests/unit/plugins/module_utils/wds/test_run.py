@@ -269,6 +269,9 @@ def test_the_newest_backups_stay(ages):
     stamps = [f"2025010{day}T000000Z" + (f"-{number}" if number else "") for day, number in sorted(ages)]
     gone = writes.superfluous([*reversed(stamps), "mine", "20250101T000000Z-x"])
     assert list(gone) == stamps[: -writes.KEPT]
+    copies = [f"2025010{day}T000000Z-WDSServer" for day in sorted({day for day, _number in ages})]
+    both = writes.superfluous([*reversed(copies), "x-WDSServer", *stamps])
+    assert list(both) == [*stamps[: -writes.KEPT], *copies[: -writes.KEPT_WHOLE]]
 
 
 # What changes between look and act
