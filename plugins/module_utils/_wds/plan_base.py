@@ -20,6 +20,7 @@ from .diagnose_namespaces import (
     same_definition,
     unregistrable,
 )
+from .live import AUTOCAST as AUTOCAST_TYPE
 from .registry import fold
 from .services import AUTOMATIC, DEMAND, DISABLED, RUNNING, START_PENDING, STOP_PENDING, STOPPED
 from .snapshot import Namespace, Snapshot
@@ -75,13 +76,15 @@ def word(words: Mapping[int, str], number: Optional[int]) -> Optional[str]:
 
 
 def transmitting(snapshot: Snapshot, name: Optional[str] = None) -> Optional[bool]:
-    """Whether a namespace (without ``name``: any) is being sent to clients; None where that cannot be known."""
+    """Whether a namespace (without ``name``: any) is being sent to clients; None where that cannot be known.
+
+    Clients of a scheduled one join before its transmission starts, and nothing shows them.
+    """
     if snapshot.live.available:
-        return any(
-            each.transmission_started
-            for each in snapshot.live.namespaces
-            if name is None or fold(each.name) == fold(name)
-        )
+        asked = [each for each in snapshot.live.namespaces if name is None or fold(each.name) == fold(name)]
+        if any(each.transmission_started for each in asked):
+            return True
+        return None if any(each.type != AUTOCAST_TYPE for each in asked) else False
     return False if not snapshot.service.installed or snapshot.service.state == STOPPED else None
 
 

@@ -243,6 +243,7 @@ class Machine:
 
     def feature(self, what):
         code = self.features_exit.get(what)
+            "type": int(values["Type"][1], 16),
         if code is not None:
             return code
         wanted = 0 if what == "remove" else TRANSPORT

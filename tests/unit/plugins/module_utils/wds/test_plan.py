@@ -5,7 +5,7 @@
 """The plan room: what is planned, in which order, and what is refused."""
 
 import pytest
-from ansible_collections.imaging.multicast.plugins.module_utils._wds import builds, plan_base
+from ansible_collections.imaging.multicast.plugins.module_utils._wds import builds, plan_base, store
 from ansible_collections.imaging.multicast.plugins.module_utils._wds.diagnose import Wish
 from ansible_collections.imaging.multicast.plugins.module_utils._wds.plan import (
     consent,
@@ -334,6 +334,21 @@ def test_clients_of_any_namespace_count(machine):
     machine.sending.add("SECOND")
     assert "clients are connected" in refusal(plan_reinstall(look(machine), Wish()))
     assert kinds(plan_reinstall(look(machine), Wish(), force=True))[1:] == ALL
+
+
+@pytest.mark.parametrize("kind", ["0x2", "0x3"])
+def test_clients_of_a_scheduled_namespace_cannot_be_seen(machine, kind):
+    machine.lose()
+    machine.namespace("OTHER")
+    assert kinds(plan_reinstall(look(machine), Wish()))[1:] == ALL
+    machine.values(f"{store.NAMESPACES}\\OTHER")["Type"] = ("REG_DWORD", kind)
+    machine.live["OTHER"] = machine.values(f"{store.NAMESPACES}\\OTHER")
+    text = refusal(plan_reinstall(look(machine), Wish()))
+    assert "while it cannot be seen whether clients are connected" in text
+    assert kinds(plan_reinstall(look(machine), Wish(), force=True))[1:] == ALL
+    # What is no concern of it may be made again.
+    machine.namespace(NAME)
+    assert "namespace.remove" in kinds(plan_namespace(look(machine), Wish(configuration="D:\\Images")))
 
 
 def test_no_reinstall_without_a_boot_identity(machine):
