@@ -18,7 +18,10 @@ description:
     build of Windows is not known.
 options:
   name:
-    description: Name of the namespace. When it is not given, it is the computer's name with V(-CCP).
+    description:
+      - Name of the namespace. When it is not given, it is the computer's name with V(-CCP).
+      - Where HPC is not installed and O(state=present), it is every namespace that the host has or has a baseline of,
+        if there is any.
     type: str
   state:
     description:
@@ -106,7 +109,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 namespace:
-  description: Name of the namespace, or null where it is not known.
+  description: Name of the namespace, of several the first, or null where it is not known.
   returned: success, and when a step failed
   type: str
   sample: HEADNODE-CCP
@@ -173,7 +176,7 @@ steps:
     outcome: {description: "V(done), V(planned), V(skipped), V(blocked) or V(failed).", type: str}
     detail: {description: "Why it was not done, or what to know about it.", type: str}
 refused:
-  description: Why nothing may be done, or empty.
+  description: Why nothing may be done, of several namespaces with one of them, or empty.
   returned: success, and when a step failed
   type: str
 notes:

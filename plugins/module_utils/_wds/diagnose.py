@@ -14,6 +14,7 @@ from . import builds
 from .diagnose_history import causes_of, deployment_findings, event_findings
 from .diagnose_namespaces import (
     HELD,
+    REINSTALL_GATE,
     Definition,
     Wish,
     clip,
@@ -68,7 +69,7 @@ def diagnose(snapshot: Snapshot, wish: Wish) -> Tuple[Finding, ...]:
     if snapshot.service.installed:
         found += namespace_findings(snapshot, wish)
     found = [_with_causes(snapshot, each) for each in found]
-    found = _within_reach(snapshot, _within_sight(snapshot, found))
+    found = _within_reach(snapshot, wish, _within_sight(snapshot, found))
     curable = _curable(snapshot, wish, found)
     found += event_findings(snapshot, wish, curable) + deployment_findings(snapshot, wish, curable)
     found = [_plain(each) for each in found]
@@ -102,11 +103,15 @@ def _within_sight(snapshot: Snapshot, found: List[Finding]) -> List[Finding]:
     return result
 
 
-def _within_reach(snapshot: Snapshot, found: List[Finding]) -> List[Finding]:
-    """Take the promise of a repair where the build is not known, or the service it needs cannot be brought back."""
+def _within_reach(snapshot: Snapshot, wish: Wish, found: List[Finding]) -> List[Finding]:
+    """Take the promise of a repair that would be refused: the build is not known, or nobody names the namespace that a
+    reinstall must bring back, or the service cannot be brought back."""
     if builds.lookup(snapshot.server.build) is None:
         why = "Nothing is done on a build of Windows that is not known."
         return [_not(each, why) if each.repairable else each for each in found]
+    if not wish.name and not snapshot.server.hpc:
+        why = "HPC is not installed, so name the namespace first (option name, role variable wds_multicast_name)."
+        found = [_not(each, why) if each.gate == REINSTALL_GATE else each for each in found]
     if any(each.id == "wds.service.stopped" and not each.repairable for each in found):
         why = "Nothing is done while WDSServer cannot be started: see wds.service.stopped."
         needing = ("wds.namespace.missing", "wds.namespace.differs")

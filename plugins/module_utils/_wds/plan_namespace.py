@@ -7,8 +7,17 @@
 from typing import Any, Mapping, Optional, Tuple
 
 from .._steps import Plan, RefusedError, Step
-from .diagnose import Definition, Wish, definition, diagnose, expected_name, healthy, registered_provider
-from .diagnose_namespaces import TYPES, find, running
+from .diagnose import (
+    Definition,
+    Wish,
+    definition,
+    diagnose,
+    expected_name,
+    expected_names,
+    healthy,
+    registered_provider,
+)
+from .diagnose_namespaces import TYPES, find, listed, running
 from .live import AUTOCAST
 from .plan_base import WDS, baseline_steps, fields, made_of, save_step, transmitting, unfamiliar, unknown
 from .registry import fold
@@ -21,7 +30,9 @@ _FORCE = "wait until they are served, or set force to true"
 def plan_namespace(
     snapshot: Snapshot, wish: Wish, state: str = "present", save_baseline: bool = True, force: bool = False
 ) -> Plan:
-    """How a namespace gets to be as it is wished.
+    """How a namespace, or each of those that are meant, gets to be as it is wished.
+
+    Where one of several may not be changed, the steps of the others stand beside the refusal.
 
     :param wish: fields that are None are left as they are, or taken from the baseline where the namespace is gone.
     :param state: ``present`` or ``absent``.
@@ -31,11 +42,31 @@ def plan_namespace(
     doubt = unknown(snapshot)
     if doubt:
         return Plan(refusal=doubt)
-    name = expected_name(snapshot, wish.name)
-    if not name:
+    names = meant(snapshot, wish, state)
+    if not names:
         return Plan(refusal="The computer's name could not be read, so the namespace is not known: give name")
+    if len(names) > 1 and any(value is not None for value in wish):
+        return Plan(refusal=f"It is not known which namespace is meant ({listed(names)}): give name")
+    plans = [_plan(snapshot, wish._replace(name=name), name, state, save_baseline, force) for name in names]
+    return Plan(
+        tuple(step for plan in plans for step in plan.steps),
+        "; ".join(dict.fromkeys(plan.refusal for plan in plans if plan.refusal)),
+        tuple(note for plan in plans for note in plan.notes),
+    )
+
+
+def meant(snapshot: Snapshot, wish: Wish, state: str) -> Tuple[str, ...]:
+    """The namespaces that the wish is about: the one that is named, else those that the host must have.
+
+    Only what is named, or HPC's own, is removed. Empty where the computer's name could not be read.
+    """
+    own = expected_name(snapshot, wish.name)
+    names = expected_names(snapshot, wish) if state == "present" else ()
+    return names or ((own,) if own else ())
+
+
+def _plan(snapshot: Snapshot, wish: Wish, name: str, state: str, save_baseline: bool, force: bool) -> Plan:
     try:
-        wish = wish._replace(name=name)
         plan = _absent(snapshot, name, force) if state == "absent" else _present(snapshot, wish, name, force)
     except RefusedError as error:
         return Plan(refusal=unfamiliar(snapshot) or str(error))
@@ -51,8 +82,11 @@ def plan_namespace(
 
 def source(snapshot: Snapshot, wish: Wish, plan: Plan) -> Optional[str]:
     """Where the definition that is written comes from: ``options``, ``baseline``, or None when none is written."""
-    made = definition(snapshot, wish)
-    return made.source if made and any(step.kind == "namespace.create" for step in plan.steps) else None
+    for step in plan.steps:
+        if step.kind == "namespace.create":
+            made = definition(snapshot, wish, step.target["namespace"])
+            return made.source if made else None
+    return None
 
 
 def _absent(snapshot: Snapshot, name: str, force: bool) -> Plan:

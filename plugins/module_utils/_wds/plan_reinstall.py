@@ -24,6 +24,9 @@ STAGES = (REMOVE, REMOVED, INSTALL, INSTALLED, RESTORE)
 #: Those that end with a reboot.
 REBOOTS = (REMOVED, INSTALLED)
 
+#: Nobody says which namespace must be served in the end.
+NAMELESS = "Which namespace must be served in the end is not known, because HPC is not installed: give name"
+
 _FORCE = "set force to true to do it all the same"
 
 
@@ -35,7 +38,7 @@ def plan_reinstall(snapshot: Snapshot, wish: Wish, force: bool = False) -> Plan:
         where that cannot be known. An interrupted run is continued without it.
     """
     name = expected_name(snapshot, wish.name)
-    refusal = ("" if force else unknown(snapshot)) or unfamiliar(snapshot) or _unable(snapshot, name)
+    refusal = ("" if force else unknown(snapshot)) or unfamiliar(snapshot) or _unable(snapshot, wish, name)
     stage = _continued(snapshot) if snapshot.place else None
     if snapshot.place and stage is None:
         refusal = refusal or (
@@ -70,7 +73,9 @@ def consent(plan: Plan) -> str:
     return f"Reinstalling the transport server reboots the head node {times}: set allow_reboot ({REBOOT_GATE}) to true"
 
 
-def _unable(snapshot: Snapshot, name: str) -> str:
+def _unable(snapshot: Snapshot, wish: Wish, name: str) -> str:
+    if not wish.name and not snapshot.server.hpc:
+        return NAMELESS
     if not name:
         return "The computer's name could not be read, so the namespace is not known: give name"
     if not snapshot.server.boot:

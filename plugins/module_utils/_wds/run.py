@@ -15,7 +15,7 @@ from .._flow import Failure, as_dicts, finish
 from .._steps import Plan, Result
 from . import names, view
 from .channel import Channel
-from .diagnose import Wish, diagnose, expected_name, suspicious
+from .diagnose import Wish, diagnose, suspicious
 from .snapshot import Snapshot, observe
 
 Tell = Callable[[str], None]
@@ -64,7 +64,7 @@ def namespace(
     :raises Failure: an option cannot be used, or a step failed; with all of the result.
     :raises ChannelError: the host cannot be asked; nothing was done.
     """
-    from .plan import plan_namespace, source
+    from .plan import meant, plan_namespace, source
 
     wish = _wish(params)
     before = after = _look(channel, wish)
@@ -77,7 +77,7 @@ def namespace(
         worker = Worker(channel, partial(_look, channel, wish), before, tell, params["force"], clock, sleep)
         results = worker.carry_out(plan.steps, check_mode)
         after, backup = worker.seen, worker.backup_key
-    name = expected_name(before, wish.name)
+    name = next(iter(meant(before, wish, params["state"])), "")
     return finish(
         plan,
         results,

@@ -34,6 +34,7 @@ class Machine:
         self.state, self.features = 4, TRANSPORT
         self.live = {}  # registered namespaces: name -> its values
         self.sending, self.tombstoned = set(), set()
+        self.hpc_management = 4
         self.boot = BOOTS[0]
         self.booting = False
         self.boots_lost = 0  # so many reboots do not come back in time
@@ -117,6 +118,10 @@ class Machine:
     def uninstall(self):
         self.features, self.state, self.live = 0, None, {}
         self.delete(head_node.SERVICE)
+
+    def without_hpc(self):
+        self.delete(head_node.HPC)
+        self.hpc_management = None
 
     def stored(self):
         """The names in the store."""
@@ -238,12 +243,12 @@ class Machine:
             "description": values["Description"][1],
             "started": name in self.sending,
             "tombstoned": name in self.tombstoned,
+            "type": int(values["Type"][1], 16),
         }
         return head_node.live_namespace(name, values["ContentProvider"][1], values["Configuration"][1], **more)
 
     def feature(self, what):
         code = self.features_exit.get(what)
-            "type": int(values["Type"][1], 16),
         if code is not None:
             return code
         wanted = 0 if what == "remove" else TRANSPORT
@@ -323,7 +328,7 @@ class Machine:
             return self.wrote("sc config WDSServer auto")
         if verb not in ("query", "queryex") or rest:
             return None
-        states = {"WDSServer": self.state, "HpcManagement": 4, "DNS": None}
+        states = {"WDSServer": self.state, "HpcManagement": self.hpc_management, "DNS": None}
         if states[name] is None:
             return Answer(1060, head_node.NO_SERVICE["de"])
         return Answer(0, head_node.service_text("de", name, states[name], 7 if verb == "queryex" else None))

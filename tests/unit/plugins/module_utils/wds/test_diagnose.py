@@ -359,6 +359,14 @@ def test_a_missing_role_without_any_trace_is_for_a_person(node):
     assert any("1060" in line for line in findings[0].evidence)
 
 
+def test_without_hpc_the_role_is_not_promised_back_until_the_namespace_is_named(node):
+    node.hpc, node.state, node.live = False, None, head_node.live_text([])
+    nameless = one(found(node), "wds.role.missing")
+    assert (nameless.severity, nameless.repairable, nameless.gate) == ("error", False, None)
+    assert "name the namespace first" in nameless.repair
+    assert one(found(node, Wish(NAME)), "wds.role.missing").gate == "wds_multicast_allow_reinstall"
+
+
 def test_a_host_without_hpc_and_role_is_left_alone(node):
     no_role(node)
     node.hpc = False

@@ -431,6 +431,54 @@ def _snapshots():
 SNAPSHOTS = _snapshots()
 
 
+# Without HPC nobody says which namespace must be there
+
+
+def test_without_hpc_each_namespace_is_brought_back_or_kept(machine):
+    machine.without_hpc()
+    machine.lose()
+    machine.namespace("IMG1")
+    machine.keep("IMG2")
+    seen = look(machine)
+    plan = plan_namespace(seen, Wish())
+    assert [(step.kind, step.target["namespace"]) for step in plan.steps] == [
+        ("namespace.create", "IMG2"),
+        ("baseline.save", "IMG1"),
+    ]
+    assert (plan.refusal, source(seen, Wish(), plan)) == ("", "baseline")
+    assert [step.target["namespace"] for step in plan_namespace(seen, Wish("IMG1")).steps] == ["IMG1"]
+
+
+def test_without_hpc_one_that_is_refused_keeps_no_other_from_being_kept(machine):
+    machine.without_hpc()
+    machine.lose()
+    machine.namespace("IMG1")
+    machine.keep("IMG2", ContentProvider=("REG_SZ", "Other"))
+    plan = plan_namespace(look(machine), Wish())
+    assert [(step.kind, step.target["namespace"]) for step in plan.steps] == [("baseline.save", "IMG1")]
+    assert plan.refusal.startswith("Namespace IMG2 needs the content provider Other, which is not registered")
+
+
+def test_without_hpc_a_definition_for_many_is_refused_and_nothing_is_removed_unnamed(machine):
+    machine.without_hpc()
+    machine.namespace("IMG1")
+    wish = Wish(content_provider="WDS", configuration="D:\\Images")
+    assert refusal(plan_namespace(look(machine), wish)) == (
+        f"It is not known which namespace is meant ({NAME}, IMG1): give name"
+    )
+    machine.lose()
+    assert kinds(plan_namespace(look(machine), wish))[1] == "namespace.remove"
+    assert kinds(plan_namespace(look(machine), Wish(), "absent")) == []
+
+
+def test_without_hpc_a_reinstall_needs_a_name(machine):
+    machine.without_hpc()
+    machine.lose()
+    assert "HPC is not installed: give name" in refusal(plan_reinstall(look(machine), Wish()))
+    assert "give name" in refusal(plan_reinstall(look(machine), Wish(), force=True))
+    assert kinds(plan_reinstall(look(machine), Wish("IMG1"))) == ALL
+
+
 # What every planner shares
 
 
