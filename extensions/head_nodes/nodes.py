@@ -24,6 +24,7 @@ from extensions.head_nodes.machine import (
     PARAMETERS,
     PROVIDERS,
     REBOOT_PENDING,
+    SCHEDULED_MANUAL,
     SERVICES,
     SHARES,
     SPOOL,
@@ -159,9 +160,9 @@ def expected_name(machine: Machine) -> str:
     return f"{machine.name}-CCP"
 
 
-def save_baseline(machine: Machine) -> None:
-    """What the collection keeps of a healthy namespace: a copy of its key."""
-    name = expected_name(machine)
+def save_baseline(machine: Machine, name: str = "") -> None:
+    """What the collection keeps of a healthy namespace, by default HPC's: a copy of its key."""
+    name = name or expected_name(machine)
     source = machine.registry.key(f"{NAMESPACES}\\{name}")
     if source is None:
         raise NodeError(f"{name} is not in the store: nothing to keep")
@@ -285,6 +286,27 @@ def role_absent_on_purpose(machine: Machine) -> None:
     machine.files.remove(_LOGS)
     machine.events.clear()
     machine.hpc_namespace = None
+
+
+def hpc_absent(machine: Machine) -> None:
+    """HPC Pack is not on the host, which serves another namespace instead, IMG1: nothing to find."""
+    machine.registry.remove(HPC)
+    machine.services.pop("hpcmanagement", None)
+    machine.hpc_namespace = None
+    name = expected_name(machine)
+    live, stored = machine.live.pop(name.lower()), f"{NAMESPACES}\\{name}"
+    machine.registry.make(f"{NAMESPACES}\\IMG1").merge(machine.registry.make(stored))
+    machine.registry.remove(stored)
+    live.name = "IMG1"
+    machine.live["img1"] = live
+
+
+def scheduled(machine: Machine, name: str = "SCHEDULED") -> None:
+    """A scheduled namespace beside the others, which waits for its start: nothing to find."""
+    live = Live(name, CONTENT_PROVIDER, IMAGES, name, type=SCHEDULED_MANUAL)
+    machine.files.folder(IMAGES)
+    machine.store_namespace(live)
+    machine.live[name.lower()] = live
 
 
 def inconsistent(machine: Machine, only: str = "store") -> None:
@@ -451,6 +473,8 @@ _FAULTS: Mapping[str, Fault] = {
     "service-cannot-start": service_cannot_start,
     "role-absent": role_absent,
     "role-absent-on-purpose": role_absent_on_purpose,
+    "hpc-absent": hpc_absent,
+    "scheduled": scheduled,
     "inconsistent": inconsistent,
     "differs": differs,
     "contradictory": contradictory,

@@ -1,11 +1,13 @@
 """The role and the playbooks on simulated head nodes: found, planned without a trace, repaired or left to a person."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import pytest
+
 from extensions.head_nodes import nodes
-from extensions.head_nodes.machine import NAMESPACES
+from extensions.head_nodes.machine import BASELINES, IMAGES, NAMESPACES, PARAMETERS, Live, Machine
 from extensions.head_nodes.registry import Key
 from tests.lab import controller
 from tests.lab.wds.conftest import HeadNodes, Heads
@@ -52,6 +54,7 @@ CASES: Mapping[str, Case] = {
     "inconsistent": Case(["inconsistent"], PERSON, PERSON),
     "no-role": Case(["role-absent"], PERSON, PERSON),
     "pending": Case(["pending-reboot"], PERSON, PERSON),
+    "no-hpc": Case(["hpc-absent"], WOULD, HEALTHY, [SAVE], {}),
 }  # fmt: skip
 
 
@@ -100,7 +103,7 @@ def test_each_fault_is_planned_repaired_and_quiet_the_second_time(heads: Heads) 
         assert (done.ids(name, "after") == set()) == (case.outcome != PERSON), done.explain(name)
         assert bool(fleet.writes(name)) == bool(case.steps), fleet.writes(name)
     assert (
-        "\nfleet 14 | healthy 2 | repaired 6 | would repair 0 | needs a person 5 | failed 0 | unreachable 1"
+        "\nfleet 15 | healthy 3 | repaired 6 | would repair 0 | needs a person 5 | failed 0 | unreachable 1"
         in done.output
     )
 
@@ -127,6 +130,18 @@ def test_the_guard_keeps_a_sweep_from_happening(heads: Heads) -> None:
         (step,) = run.steps(name)
         assert "3 of 4 hosts look broken at once" in step["detail"]
         assert "multicast_max_broken_percent" in step["detail"]
+
+
+def test_a_fallback_on_a_healthy_head_node_is_seen_where_logs_are_always_read(heads: Heads) -> None:
+    fleet = heads({"hn1": {"baseline": True, "faults": ["unicast-fallback"]}})
+    for playbook in (CHECK, REPAIR):
+        # One round trip is all that a healthy head node costs, and the logs would be another.
+        unseen = fleet.playbook(playbook)
+        assert (unseen.outcome("hn1"), unseen.report["hosts"]["hn1"]["before"]) == (HEALTHY, []), unseen.output
+        seen = fleet.playbook(playbook, wds_multicast_deployments="always")
+        assert seen.outcome("hn1") == PERSON, seen.explain("hn1")
+        assert seen.ids("hn1") == {"hpc.deployment.unicast_fallback"}
+    assert quiet(fleet)
 
 
 def test_an_inventory_without_head_nodes_is_checked(heads: Heads) -> None:
@@ -162,3 +177,123 @@ def test_a_lost_head_node_can_be_rebuilt_from_the_report(heads: Heads) -> None:
     assert was is not None
     assert made is not None
     assert dump(made) == dump(was)
+
+
+def vanish(machine: Machine, name: str) -> None:
+    """A namespace is gone from store and live view."""
+    machine.registry.remove(f"{NAMESPACES}\\{name}")
+    machine.live.pop(name.lower(), None)
+
+
+def test_without_hpc_each_namespace_that_was_kept_comes_back(heads: Heads) -> None:
+    fleet = heads({name: {"faults": ["hpc-absent"]} for name in ("hn1", "gone")})
+    machine = fleet.machines["hn1"]
+    machine.new_namespace(Live("IMG2", "WDS", IMAGES, "IMG2"))
+    nodes.save_baseline(fleet.machines["gone"], "IMG1")
+    nodes.break_(fleet.machines["gone"], "role-absent")
+    kept = fleet.playbook(REPAIR, hosts=("hn1",))
+    assert kept.outcome("hn1") == HEALTHY, kept.explain("hn1")
+    assert changes(kept, "hn1", "done") == [SAVE, SAVE]
+    for name in ("IMG1", "IMG2"):
+        vanish(machine, name)
+    back = fleet.playbook(REPAIR, wds_multicast_allow_reinstall=True, wds_multicast_allow_reboot=True)
+    assert back.outcome("hn1") == REPAIRED, back.explain("hn1")
+    assert changes(back, "hn1", "done") == [CREATE, CREATE]
+    assert set(machine.live) == {"img1", "img2"}
+    # Nobody says which namespace a reinstall would have to bring back.
+    assert back.outcome("gone") == PERSON, back.explain("gone")
+    (finding,) = [each for each in back.report["hosts"]["gone"]["after"] if each["id"] == "wds.role.missing"]
+    assert "name the namespace first (option name, role variable wds_multicast_name)" in finding["repair"]
+    assert [each.boots for each in fleet.machines.values()] == [0, 0]
+    again = fleet.playbook(REPAIR, hosts=("hn1",))
+    assert (again.outcome("hn1"), again.changed["hn1"]) == (HEALTHY, 0)
+
+
+CONSENT: Mapping[str, Any] = {"wds_multicast_allow_reinstall": True, "wds_multicast_allow_reboot": True}
+REINSTALL = ["feature.remove", "host.reboot", "feature.install", "host.reboot"]
+
+
+@pytest.mark.usefixtures("breaking")
+def test_what_the_start_of_the_service_deletes_comes_back_without_a_reinstall(heads: Heads) -> None:
+    vanishing = {"faults": ["vanishes-at-start"], "variables": CONSENT}
+    fleet = heads(
+        {
+            # The folder is there again once the service has started.
+            "back": vanishing,
+            # It is not, and nobody consents to more.
+            "gone": {"faults": ["vanishes-at-start"]},
+            # The provider can be loaded only by a service that starts anew.
+            "loading": {"faults": ["service-stopped"], "settings": {"recreation": "nothing"}, "variables": CONSENT},
+            # The store holds what a start, and so a reinstall, would lose.
+            "other": {"faults": ["missing-namespace", "service-stopped"], "variables": CONSENT},
+        }
+    )
+    back, loading, other = (fleet.machines[name] for name in ("back", "loading", "other"))
+    after_start(back, lambda: back.files.folder(IMAGES))
+    loading.fails_once = {"WDS"}
+    after_start(loading, lambda: loading.fails_once.update(() if loading.boots else ("WDS",)))
+    other.store_namespace(Live("OTHER", "Gone", IMAGES, "OTHER"))
+    run = fleet.playbook(REPAIR, "--forks", "4", **ALL_BROKEN)
+    assert run.outcome("back") == REPAIRED, run.explain("back")
+    assert changes(run, "back", "done") == [SAVE, START, CREATE]
+    assert run.outcome("gone") == "failed", run.explain("gone")
+    assert changes(run, "gone", "failed") == [CREATE]
+    assert run.ids("gone", "after") >= {"wds.namespace.missing"}
+    assert run.outcome("other") == PERSON, run.explain("other")
+    assert other.registry.key(f"{NAMESPACES}\\OTHER") is not None
+    assert fleet.writes("other") == []
+    assert {name: fleet.machines[name].boots for name in ("back", "gone", "other")} == dict.fromkeys(
+        ("back", "gone", "other"), 0
+    )
+    # Where it cannot be made again, the last resort is due.
+    assert run.outcome("loading") == REPAIRED, run.explain("loading")
+    assert changes(run, "loading", "done") == [SAVE, START, *REINSTALL, CREATE, "transport.restore"]
+    assert loading.boots == 2
+
+
+def after_start(machine: Machine, do: Callable[[], object]) -> None:
+    """Have something happen right after each start of WDSServer."""
+    start = machine.start
+
+    def started(name: str) -> None:
+        start(name)
+        if name == "WDSServer":
+            do()
+
+    machine.start = started  # type: ignore[method-assign] # the double, made worse
+
+
+@pytest.mark.usefixtures("breaking")
+def test_a_reinstall_takes_the_definition_that_the_variables_give(heads: Heads) -> None:
+    fleet = heads({"hn1": {"faults": ["role-absent"], "settings": {"recreation": "nothing"}}})
+    machine = fleet.machines["hn1"]
+    machine.registry.remove(BASELINES)
+    given: Mapping[str, Any] = {"wds_multicast_content_provider": "WDS", "wds_multicast_configuration": "C:\\Windows"}
+    run = fleet.playbook(REPAIR, **CONSENT, **given)
+    assert run.outcome("hn1") == REPAIRED, run.explain("hn1")
+    assert changes(run, "hn1", "done") == ["feature.install", "host.reboot", CREATE, "transport.restore"]
+    assert machine.live["hn1-ccp"].configuration == "C:\\Windows"
+
+
+@pytest.mark.usefixtures("breaking")
+def test_settings_that_a_reinstall_takes_away_are_kept_and_told(heads: Heads) -> None:
+    fleet = heads({"hn1": {"faults": ["missing-namespace"]}})
+    machine = fleet.machines["hn1"]
+    machine.registry.set(PARAMETERS, "McStartAddr", "REG_SZ", "239.192.5.1")
+    run = fleet.playbook(REPAIR, **CONSENT)
+    assert run.outcome("hn1") == REPAIRED, run.explain("hn1")
+    (told,) = [step["detail"] for step in run.steps("hn1") if step["kind"] == "transport.restore"]
+    assert "Parameters\\McStartAddr was 239.192.5.1 and is 239.192.0.1 now" in told
+    assert "McEndAddr" not in told
+    key = machine.registry.key(told[told.index("HKLM\\") :] + "\\Parameters")
+    assert key is not None
+    assert dump(key)["McStartAddr"] == ("REG_SZ", "239.192.5.1")
+
+
+def test_a_reinstall_waits_where_clients_of_a_scheduled_namespace_may_be(heads: Heads) -> None:
+    fleet = heads({"hn1": {"faults": ["missing-namespace", "scheduled"]}})
+    run = fleet.playbook(REPAIR, **CONSENT)
+    assert run.outcome("hn1") == PERSON, run.explain("hn1")
+    assert "it cannot be seen whether clients are connected" in run.explain("hn1")
+    assert fleet.machines["hn1"].boots == 0
+    assert fleet.writes("hn1") == []
