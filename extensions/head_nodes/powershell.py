@@ -1272,6 +1272,7 @@ def _file_object(path: str, node: File | Folder) -> Object:
     }
     if isinstance(node, File):
         members["Length"] = node.size
+        members["DirectoryName"] = path.rpartition("\\")[0]
     return Object("System.IO.DirectoryInfo" if isinstance(node, Folder) else "System.IO.FileInfo", members, text=path)
 
 

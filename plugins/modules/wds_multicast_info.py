@@ -44,9 +44,9 @@ options:
     description:
       - When deployment logs are read, which takes a further round trip.
       - V(auto) reads them when something else was found wrong.
-      - Of each compute node the newest log is searched on the head node, and only lines that tell of multicast come
-        back, at most 262,144 characters of them in all, the newest logs first. When there are more, the rest is left
-        out, RV(unread) says so, and the finding C(wds.view.unread) is added.
+      - Of each compute node the newest three logs are searched on the head node, and only lines that tell of multicast
+        come back, the newest logs first. After 262,144 characters of them in all, the names of the logs counted too,
+        the rest is left out, RV(unread) says so, and the finding C(wds.view.unread) is added.
     type: str
     choices: [auto, always, never]
     default: auto

@@ -19,6 +19,9 @@ BOOT = "boot"
 DEPLOYMENTS = "deployments"
 
 # The boot identity where there is no PowerShell.
+#: Logs of each compute node that are searched: the newest may hold no line of CcpImg.
+NEWEST = 3
+
 BOOT_COMMAND = Command(BOOT, "wmic.exe", ("os", "get", "LastBootUpTime", "/value"))
 
 _ENCODE = "function b($v){if($v){[Convert]::ToBase64String([Text.Encoding]::UTF8.GetBytes($v))}else{'-'}}"
@@ -48,11 +51,11 @@ _LIVE = "\n".join(
 _DEPLOYMENTS = "\n".join(
     [
         _ENCODE,
-        "$t=[DateTime]::UtcNow.AddDays(-%(days)d);$left=%(limit)d;$o=@()",
+        "$t=[DateTime]::UtcNow.AddDays(-%(days)d);$left=%(limit)d;$o=@();$s=''",
         "foreach($d in @(%(folders)s)){if(Test-Path -LiteralPath $d){",
         "foreach($k in @(Get-ChildItem -LiteralPath $d|?{$_.PSIsContainer})){",
         "$o+=@(Get-ChildItem -LiteralPath $k.FullName -Recurse|?{-not $_.PSIsContainer -and $_.LastWriteTimeUtc -ge $t}"
-        "|Sort-Object LastWriteTimeUtc -Descending|Select-Object -First 1)}",
+        "|Sort-Object LastWriteTimeUtc -Descending|Select-Object -First %(newest)d)}",
         "}else{'absent '+(b $d)}}",
         "$o=@($o|Sort-Object LastWriteTimeUtc -Descending);'files '+$o.Count",
         "for($i=0;$i -lt $o.Count -and $left -gt 0;$i+=50){",
@@ -62,9 +65,11 @@ _DEPLOYMENTS = "\n".join(
         "foreach($l in @(& findstr.exe $a)){if($left -gt 0){",
         "$j=$k;while($j -lt $q.Count -and -not $l.StartsWith($q[$j].FullName+':')){$j++}",
         "if($j -lt $q.Count){$k=$j;$f=$q[$k]",
-        "if($k -ne $z){$z=$k;'file '+(b $f.FullName)+' '+$f.LastWriteTimeUtc.ToString('s')+'Z'}",
-        "$v=$l.Substring($f.FullName.Length+1) -replace '-(user|password):(\"[^\"]*\"|\\S+)','-$1:***'",
-        "$left-=$v.Length;if($left -gt 0){$v}else{'cut'}}}}}",
+        "if($k -ne $z){$z=$k;$w='|'+$f.DirectoryName+'|';$g=$s.Contains($w);if(-not $g){",
+        "$h='file '+(b $f.FullName)+' '+$f.LastWriteTimeUtc.ToString('s')+'Z';$left-=$h.Length;$h}}",
+        "if(-not $g){$v=$l.Substring($f.FullName.Length+1) -replace '-(user|password):(\"[^\"]*\"|\\S+)','-$1:***'",
+        "if($v.Contains('-namespace:')){$s+=$w}",
+        "$left-=$v.Length;if($left -gt 0){$v}else{'cut'}}}}}}",
     ]
 )
 
@@ -97,7 +102,9 @@ def boot() -> Script:
 
 
 def deployments(folders: Sequence[str], days: int, limit: int) -> Tuple[Script, ...]:
-    """The telling lines of the newest deployment log of each compute node, the newest first.
+    """The telling lines of the newest deployment logs of each compute node, the newest first.
+
+    In a folder, what is older than the newest log with a line of CcpImg is left out.
 
     Lines: ``files 12`` (logs looked at), ``file PATH 2009-09-16T15:21:33Z`` (path in base64 of UTF-8), then
     ``NUMBER:TEXT`` for each line of it, ``absent PATH`` for a folder that is not there, ``cut`` at the limit. Values of
@@ -107,7 +114,7 @@ def deployments(folders: Sequence[str], days: int, limit: int) -> Tuple[Script, 
 
     :param folders: folders that hold one folder for each compute node.
     :param days: logs written before that many days are left out.
-    :param limit: characters of text that may come back at most.
+    :param limit: characters after which no more lines of logs come back, their headers counted, line ends not.
     :raises names.ValueRefused: a folder is not an absolute path.
     """
     groups: List[List[str]] = []
@@ -122,7 +129,7 @@ def deployments(folders: Sequence[str], days: int, limit: int) -> Tuple[Script, 
 
 
 def _logs(number: int, folders: Sequence[str], days: int, limit: int) -> Script:
-    values = {"days": int(days), "limit": int(limit), "folders": ",".join(folders)}
+    values = {"days": int(days), "limit": int(limit), "newest": NEWEST, "folders": ",".join(folders)}
     return Script("%s.%d" % (DEPLOYMENTS, number), _DEPLOYMENTS % values)
 
 

@@ -54,7 +54,7 @@ __all__ = [
 AUTO, ALWAYS, NEVER = "auto", "always", "never"
 #: Days back from now that events and deployment logs are read.
 SINCE = 30
-#: Characters of deployment logs that may cross the wire: 256 KiB.
+#: Characters of deployment logs after which no more of them cross the wire.
 LOG_LIMIT = 256 * 1024
 #: The share of HPC whose folder holds the deployment logs, and that folder's name (facts/windows.md section 2).
 SHARE, LOGS = "SpoolDir", "DeploymentLogs"
@@ -373,7 +373,7 @@ def _with_deployments(
     if found.absent and given:
         snapshot = _unread(snapshot, "not on the host: %s" % ", ".join(found.absent))
     if found.cut:
-        why = "more of the logs matched than the %d characters that are read; the rest was left out." % LOG_LIMIT
+        why = "more of the logs matched than the %d characters that are read; the oldest were left out." % LOG_LIMIT
         snapshot = _unread(snapshot, why)
     return snapshot
 

@@ -70,6 +70,7 @@ def test_what_the_logs_say_is_told_and_what_is_secret_or_too_much_does_not_cross
             "long": {"baseline": True},
             "quoted": {"faults": ill},
             "bare": {"faults": ill},
+            "newer": {"faults": ill},
             "many": {"baseline": True, "logs": False, "faults": [["2000-logs", {"count": 300}]]},
         }
     )
@@ -79,6 +80,9 @@ def test_what_the_logs_say_is_told_and_what_is_secret_or_too_much_does_not_cross
     nodes.write_log(fleet.machines["long"], "NODE009", ["usage: " + "x" * 500] * 2000, 60.0)
     line = f'COMMAND: CcpImg.exe -namespace:"" -filesrc:"a.wim" -password:"{SECRET}" -user:"{USER}"'
     nodes.write_log(fleet.machines["quoted"], "NODE005", [line], 30.0)
+    # What came after the deployment tells nothing of it: the second newest log does.
+    nodes.write_log(fleet.machines["newer"], "NODE001", ["COMMAND: robocopy a b", "usage: of something else"], 20.0)
+    nodes.write_log(fleet.machines["newer"], "NODE001", ["COMMAND: diskpart.exe"], 10.0)
     nodes.write_log(fleet.machines["bare"], "NODE005", [line.replace('"', "")], 30.0)
     wires = {name: Wire(machine, monkeypatch) for name, machine in fleet.machines.items()}
     results = modules(fleet, INFO, "-vvv", deployments="always")
@@ -86,6 +90,10 @@ def test_what_the_logs_say_is_told_and_what_is_secret_or_too_much_does_not_cross
     _copied(results["copied"])
     for name in ("quoted", "bare"):
         _secret(results[name], b"".join(wires[name].printed))
+
+    assert of_node(results["newer"], "NODE001")["namespace"] == ""
+    # Older logs than the telling one stay where they are.
+    assert b'-namespace:"NEWER-CCP"' not in b"".join(wires["newer"].printed)
 
     # Cut on the host, and told.
     assert any("of the logs matched than" in sentence for sentence in results["long"]["unread"])

@@ -7,7 +7,7 @@
 import re
 
 import pytest
-from ansible_collections.imaging.multicast.plugins.module_utils._wds import batch, names, scripts
+from ansible_collections.imaging.multicast.plugins.module_utils._wds import batch, names, scripts, snapshot
 from ansible_collections.imaging.multicast.plugins.module_utils._wds.batch import Command
 from ansible_collections.imaging.multicast.plugins.module_utils._wds.errors import UnsendableError
 from ansible_collections.imaging.multicast.tests.unit.plugins.module_utils.wds.wire import (
@@ -87,7 +87,7 @@ def wdsutil(value):
 
 
 SCRIPTS = {
-    "observation": (*OBSERVATION, scripts.live()),
+    "observation": snapshot.commands(3650),
     "boot": (scripts.boot(),),
     "deployments": scripts.deployments(["D:\\Spool\\DeploymentLogs", "\\\\hn1\\SpoolDir\\DeploymentLogs"], 30, 262144),
     "remove": (scripts.remove_feature(),),
@@ -194,6 +194,13 @@ def test_deployment_logs_are_read_with_few_processes():
     text = scripts.deployments(["D:\\b"], 7, 1000)[0].text
     assert "$i+=50" in text
     assert text.count("findstr.exe") == 1
+
+
+def test_the_newest_logs_of_each_compute_node_are_searched_within_the_limit():
+    text = scripts.deployments(["D:\\b"], 7, 1000)[0].text
+    assert f"Sort-Object LastWriteTimeUtc -Descending|Select-Object -First {scripts.NEWEST})" in text
+    # Headers count as well as lines.
+    assert text.index("$left-=$h.Length;$h}") < text.index("$left-=$v.Length")
 
 
 def test_a_limit_cuts_the_oldest_deployments():
