@@ -286,6 +286,16 @@ def test_the_observation_is_one_script_over_any_connection(any_connection, head)
     assert list(answers) == [*(item.key for item in OBSERVATION), "live"]
 
 
+def test_what_stands_before_a_script_over_ssh_is_powershell_too():
+    from ansible_collections.imaging.multicast.tests.unit.plugins.module_utils.wds import test_scripts
+
+    text = _windows._UTF_8 + batch.encoded("'a'")
+    assert test_scripts.faults(text) == []
+    assert test_scripts.texts(text, "command_name") == {"New-Object", "PowerShell"}
+    assert test_scripts.texts(text, "type_literal") <= test_scripts.TYPES
+    assert test_scripts.faults("{" + text)
+
+
 def test_exit_codes_come_from_stdout(any_connection, head):
     # The code of the connection is 0 or 1 whatever the program said: facts/windows.md section 8.2.
     head.answers["wds"] = (1060, "")

@@ -7,12 +7,11 @@
 import base64
 
 import pytest
-from ansible_collections.imaging.multicast.plugins.module_utils._wds import batch, scripts
+from ansible_collections.imaging.multicast.plugins.module_utils._wds import batch, scripts, snapshot
 from ansible_collections.imaging.multicast.plugins.module_utils._wds.batch import Answer, Command, Part, Script
 from ansible_collections.imaging.multicast.plugins.module_utils._wds.errors import FrameError, UnsendableError
 from ansible_collections.imaging.multicast.tests.unit.plugins.module_utils.wds.wire import (
     NONCE,
-    OBSERVATION,
     SENDABLE,
     framed,
     nonces,
@@ -148,7 +147,7 @@ def test_bytes_that_are_no_utf8_become_harmless():
 
 
 def test_the_whole_observation_fits_one_command_line_of_winrm():
-    parts = batch.powershell_parts([*OBSERVATION, scripts.live()], nonces(), batch.longest_script())
+    parts = batch.powershell_parts(snapshot.commands(3650), nonces(), batch.longest_script())
     assert len(parts) == 1
     assert len(batch.encoded(parts[0].text)) < 8191 - 1000, "no room is left for another command"
 
@@ -257,8 +256,7 @@ def test_a_value_cannot_take_part_in_the_template():
 
 
 READS = [
-    *OBSERVATION,
-    scripts.live(),
+    *snapshot.commands(30),
     scripts.boot(),
     *scripts.deployments(["D:\\x"], 1, 1),
     scripts.BOOT_COMMAND,

@@ -4,6 +4,9 @@
 
 """When a head node was started: read, and compared."""
 
+import re
+from datetime import datetime, timedelta
+
 import pytest
 from ansible_collections.imaging.multicast.plugins.module_utils._wds import boot
 from ansible_collections.imaging.multicast.plugins.module_utils._wds.batch import Answer
@@ -49,6 +52,32 @@ def test_the_identity_is_read_from_either_way(answers, expected):
 def test_one_boot_is_one_moment(left, right, same):
     assert boot.same(left, right) is same
     assert boot.same(right, left) is same
+
+
+PIECES = st.lists(st.sampled_from(["boot ", "LastBootUpTime=", WINTER, "\n", "\r", "\0", " ", "x"]), max_size=8)
+TEXTS = st.one_of(st.text(), PIECES.map("".join))
+
+
+@given(TEXTS, TEXTS, st.sampled_from(["live", "boot", "other"]))
+def test_any_output_is_read(text, other, key):
+    found = boot.identity({key: Answer(0, text), "wds": Answer(0, other)})
+    assert found == "" if key == "other" else found in text.replace("\0", "")
+    assert not re.search(r"\s", found)
+
+
+OTHER = st.text(st.characters(blacklist_characters="bL"))
+
+
+@given(st.datetimes(datetime(1990, 1, 1), datetime(2100, 1, 1)), st.integers(-720, 840), OTHER, OTHER)
+def test_what_wmi_prints_is_read_and_is_that_moment(moment, offset, before, after):
+    def printed(minutes):
+        local = moment + timedelta(minutes=minutes)
+        return local.strftime("%Y%m%d%H%M%S.%f") + "%+04d" % minutes
+
+    lines = before + "\nboot " + printed(offset) + "\n" + after
+    assert boot.identity({"live": Answer(0, lines)}) == printed(offset)
+    assert boot.same(printed(offset), printed(0))
+    assert not boot.same(printed(offset), printed(0).replace(printed(0)[:4], "1989", 1))
 
 
 @given(st.text(), st.text())

@@ -4,49 +4,20 @@
 
 """What stands between a value and a program on the other side, modelled from its own rules for the tests of the wire.
 
-Nothing here is shared with the code under test.
+Nothing here but what is sent is shared with the code under test.
 """
 
 import re
 
+from ansible_collections.imaging.multicast.plugins.module_utils._wds import snapshot
 from ansible_collections.imaging.multicast.plugins.module_utils._wds.batch import Command
 from ansible_collections.imaging.multicast.plugins.module_utils._wds.channel import LostError, Runner
 from hypothesis import strategies as st
 
 NONCE = "0123456789abcdef" * 2
-SYSTEM = r"HKLM\SYSTEM\CurrentControlSet"
 
-# The whole first look at a head node, as agreed between the rooms.
-OBSERVATION = (
-    Command("store", "reg.exe", ("query", SYSTEM + r"\Services\WDSServer", "/s")),
-    Command("own", "reg.exe", ("query", r"HKLM\SOFTWARE\imaging.multicast", "/s")),
-    Command("version", "reg.exe", ("query", r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion")),
-    Command("computer", "reg.exe", ("query", SYSTEM + r"\Control\ComputerName\ActiveComputerName")),
-    Command("hpc", "reg.exe", ("query", r"HKLM\SOFTWARE\Microsoft\HPC")),
-    Command("shares", "reg.exe", ("query", SYSTEM + r"\Services\LanmanServer\Shares")),
-    Command(
-        "pending",
-        "reg.exe",
-        ("query", r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing\RebootPending"),
-    ),
-    Command("wds", "sc.exe", ("query", "WDSServer")),
-    Command("hpcsvc", "sc.exe", ("query", "HpcManagement")),
-    Command("dns", "sc.exe", ("queryex", "DNS")),
-    Command("udp", "cmd.exe", ("/c", "netstat.exe -ano -p UDP|findstr.exe /c::64 /c::65000")),
-    Command(
-        "events",
-        "wevtutil.exe",
-        (
-            "qe",
-            "Application",
-            "/q:*[System[Provider[@Name='WDSMC' or @Name='wdscpmsg'] and "
-            "TimeCreated[timediff(@SystemTime) <= 2592000000]]]",
-            "/f:xml",
-            "/rd:true",
-            "/c:64",
-        ),
-    ),
-)
+# The commands of the first look at a head node; its script stands beside them.
+OBSERVATION = tuple(item for item in snapshot.commands(30) if isinstance(item, Command))
 
 HOSTILE = (
     "O'Brien",
