@@ -1,6 +1,7 @@
 """FOG servers and simulated head nodes of one lab in one run, as somebody with an inventory of both starts it."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -8,6 +9,8 @@ from tests.lab import controller, headnodes
 from tests.lab.borrow import borrowed
 from tests.lab.conftest import Boot
 from tests.lab.fog.faults import FAULTS
+from tests.lab.fog.processes import wait_for
+from tests.lab.held import held, waiting
 from tests.lab.host import Host
 from tests.lab.lab import Lab
 
@@ -48,6 +51,21 @@ def test_both_platforms_are_repaired_in_one_run(lab: Lab, fog4: Host) -> None:
     assert "fleet 3 | healthy 3 | repaired 0" in again.stdout
     assert "fresh lab" not in again.stdout
     assert again.stdout.count("changed=0") == 3
+
+
+def test_a_slow_fog_server_holds_no_head_node_up(lab: Lab, fog4: Host) -> None:
+    FAULTS["stale-session"](lab, fog4)
+    headnodes.control(lab).break_("hn1", "missing-namespace")
+    with ThreadPoolExecutor(1) as pool, held(fog4, "LOCK TABLES tasks READ") as holder:
+        running = pool.submit(controller.playbook, lab, "repair-multicast", [fog4, "hn1"])
+        # FOG's repair hangs in its first write; the head node's ends meanwhile.
+        waiting(fog4, "UPDATE `tasks`")
+        node = headnodes.control(lab)
+        wait_for("hn1 to be repaired", lambda: "namespace HN1-CCP created" in node.status("hn1")["writes"], 60.0)
+        assert not running.done()
+        holder.release()
+        run = running.result()
+    assert {name: run.outcome(name) for name in ("fog4", "hn1")} == {"fog4": "repaired", "hn1": "repaired"}
 
 
 def test_make_check_only_looks(lab: Lab, fog4: Host) -> None:

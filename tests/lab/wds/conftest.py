@@ -1,7 +1,7 @@
 """Head nodes for one test: simulated ones in this process, reached by real Ansible over real pywinrm or pypsrp."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,8 @@ class HeadNodes:
 
     def module(self, host: str, name: str, /, *options: str, check: bool = True, **arguments: Any) -> dict[str, Any]:
         """The result of a module of the collection (see tests.lab.controller.module); ``options`` go to ansible."""
-        return controller.module(self.site, Named(host), name, *options, arguments=arguments, check=check)
+        with self.untouched(name, options):
+            return controller.module(self.site, Named(host), name, *options, arguments=arguments, check=check)
 
     def start(self, host: str, name: str, /, *options: str, **arguments: Any) -> controller.Started:
         """Start a module of the collection; ``options`` go to ansible."""
@@ -49,7 +50,16 @@ class HeadNodes:
 
     def playbook(self, name: str, *options: str, hosts: tuple[str, ...] = (), **variables: Any) -> controller.Run:
         """Run a playbook of the collection on ``hosts``, by default all; ``options`` go to ansible-playbook."""
-        return controller.playbook(self.site, name, hosts or tuple(self.machines), *options, variables=variables)
+        with self.untouched(name, options):
+            return controller.playbook(self.site, name, hosts or tuple(self.machines), *options, variables=variables)
+
+    @contextmanager
+    def untouched(self, name: str, options: Sequence[str]) -> Iterator[None]:
+        """What only looks writes to no node: check mode, the info module and the playbook that checks."""
+        before = {each: self.writes(each) for each in self.machines}
+        yield
+        if "--check" in options or name in ("check-multicast", "wds_multicast_info"):
+            assert {each: self.writes(each) for each in self.machines} == before
 
     def assert_tidy(self) -> None:
         """Nothing was asked that the double does not model, and no shell stayed open."""

@@ -126,6 +126,7 @@ def test_a_wrong_password_is_tried_once_and_exhausted_shells_are_not_called_one(
     )
     for name, node in fleet.nodes.items():
         node.set(**({"password": "An0ther!"} if name.endswith("password") else {"shells": 0}))
+    denied = [name for name in fleet.nodes if name.endswith("password")]
     for name, result in modules(fleet, SERVER).items():
         said = message(result)
         if name.endswith("password"):
@@ -137,6 +138,11 @@ def test_a_wrong_password_is_tried_once_and_exhausted_shells_are_not_called_one(
             assert "credentials" not in said
             assert "password" not in said
             assert fleet.nodes[name].counts.failed_logins == 0
+    # A whole repair, with all its tasks, tries it once as well.
+    run = fleet.playbook("repair-multicast", hosts=tuple(denied))
+    for name in denied:
+        assert run.outcome(name) == "unreachable", run.explain(name)
+        assert fleet.nodes[name].counts.failed_logins == 2
 
 
 # --- names and lengths ------------------------------------------------------------------------------------------------

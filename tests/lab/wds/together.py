@@ -40,7 +40,8 @@ def modules(
     """
     wanted = set(hosts or fleet.machines)
     options = ("--forks", "12", "--limit", ",".join(sorted(wanted)), *options)
-    said = controller.start(fleet.site, Named("all"), name, *options, arguments=arguments).text()
+    with fleet.untouched(name, options):
+        said = controller.start(fleet.site, Named("all"), name, *options, arguments=arguments).text()
     controller.assert_quiet(said)
     results = {}
     for head in _HEAD.finditer(said):
