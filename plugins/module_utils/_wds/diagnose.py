@@ -17,6 +17,7 @@ from .diagnose_namespaces import (
     REINSTALL_GATE,
     Definition,
     Wish,
+    addressless,
     clip,
     definition,
     expected_name,
@@ -34,6 +35,7 @@ from .snapshot import Snapshot, unread_parts
 __all__ = [
     "Definition",
     "Wish",
+    "addressless",
     "definition",
     "diagnose",
     "expected_name",
@@ -46,6 +48,8 @@ __all__ = [
 ]
 
 _LONGEST = 1000
+# What is repaired by the plan of a namespace.
+_OF_NAMESPACES = ("wds.namespace.missing", "wds.namespace.differs", "wds.baseline.missing")
 _NONE: FrozenSet[str] = frozenset()
 #: Finding -> the parts of the look it rests on, and those that its repair needs as well.
 RESTS: Dict[str, Tuple[FrozenSet[str], FrozenSet[str]]] = {
@@ -66,10 +70,13 @@ RESTS: Dict[str, Tuple[FrozenSet[str], FrozenSet[str]]] = {
 def diagnose(snapshot: Snapshot, wish: Wish) -> Tuple[Finding, ...]:
     """Everything that is wrong, or worth knowing, on a head node; worst first."""
     found = server_findings(snapshot, wish)
+    asked = wish
+    if addressless(snapshot, wish):
+        wish = Wish()
     if snapshot.service.installed:
         found += namespace_findings(snapshot, wish)
     found = [_with_causes(snapshot, each) for each in found]
-    found = _within_reach(snapshot, wish, _within_sight(snapshot, found))
+    found = _within_reach(snapshot, asked, _within_sight(snapshot, found))
     curable = _curable(snapshot, wish, found)
     found += event_findings(snapshot, wish, curable) + deployment_findings(snapshot, wish, curable)
     found = [_plain(each) for each in found]
@@ -111,11 +118,11 @@ def _within_reach(snapshot: Snapshot, wish: Wish, found: List[Finding]) -> List[
         return [_not(each, why) if each.repairable else each for each in found]
     if not wish.name and not snapshot.server.hpc:
         why = "HPC is not installed, so name the namespace first (option name, role variable wds_multicast_name)."
-        found = [_not(each, why) if each.gate == REINSTALL_GATE else each for each in found]
+        needing = _OF_NAMESPACES if addressless(snapshot, wish) else ()
+        found = [_not(each, why) if each.gate == REINSTALL_GATE or each.id in needing else each for each in found]
     if any(each.id == "wds.service.stopped" and not each.repairable for each in found):
         why = "Nothing is done while WDSServer cannot be started: see wds.service.stopped."
-        needing = ("wds.namespace.missing", "wds.namespace.differs")
-        return [_not(each, why) if each.repairable and each.id in needing else each for each in found]
+        return [_not(each, why) if each.repairable and each.id in _OF_NAMESPACES else each for each in found]
     return found
 
 

@@ -78,6 +78,11 @@ def expected_names(snapshot: Snapshot, wish: Wish) -> Tuple[str, ...]:
     return tuple(_distinct(each.name for each in snapshot.baseline + snapshot.store))
 
 
+def addressless(snapshot: Snapshot, wish: Wish) -> bool:
+    """Whether a definition is wished for, and nobody says of which namespace: none is named, and HPC is not there."""
+    return not wish.name and not snapshot.server.hpc and any(value is not None for value in wish)
+
+
 def find(namespaces: Sequence[_Named], name: str) -> Optional[_Named]:
     """The namespace of that name, whatever its case."""
     wanted = fold(name)

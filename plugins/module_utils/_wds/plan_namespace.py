@@ -10,6 +10,7 @@ from .._steps import Plan, RefusedError, Step
 from .diagnose import (
     Definition,
     Wish,
+    addressless,
     definition,
     diagnose,
     expected_name,
@@ -45,7 +46,7 @@ def plan_namespace(
     names = meant(snapshot, wish, state)
     if not names:
         return Plan(refusal="The computer's name could not be read, so the namespace is not known: give name")
-    if len(names) > 1 and any(value is not None for value in wish):
+    if addressless(snapshot, wish) and expected_names(snapshot, wish):
         return Plan(refusal=f"It is not known which namespace is meant ({listed(names)}): give name")
     plans = [_plan(snapshot, wish._replace(name=name), name, state, save_baseline, force) for name in names]
     return Plan(

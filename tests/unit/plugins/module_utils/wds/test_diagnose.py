@@ -359,6 +359,17 @@ def test_a_missing_role_without_any_trace_is_for_a_person(node):
     assert any("1060" in line for line in findings[0].evidence)
 
 
+def test_without_hpc_a_definition_of_no_namespace_is_held_against_none(node):
+    node.hpc, node.own = False, {}
+    asked = Wish(content_provider="Other", configuration="D:\\Images")
+    kept = one(found(node, asked), "wds.baseline.missing")
+    assert ids(found(node, asked)) == [("wds.baseline.missing", "info")]
+    assert not kept.repairable
+    assert "name the namespace first" in kept.repair
+    assert one(found(node, asked._replace(name=NAME)), "wds.namespace.differs")
+    assert one(found(node), "wds.baseline.missing").repairable
+
+
 def test_without_hpc_the_role_is_not_promised_back_until_the_namespace_is_named(node):
     node.hpc, node.state, node.live = False, None, head_node.live_text([])
     nameless = one(found(node), "wds.role.missing")
