@@ -92,7 +92,7 @@ def test_every_fault_gives_its_findings_and_no_others(heads: Heads) -> None:
             "interrupted": {"baseline": True},
         }
     )
-    fleet.machines["unknown-build"].registry.set(WINDOWS_NT, "CurrentBuildNumber", "REG_SZ", "6003")
+    fleet.machines["unknown-build"].registry.set(WINDOWS_NT, "CurrentBuildNumber", "REG_SZ", "6004")
     place = {"Stage": "removed", "Boot": fleet.machines["interrupted"].boot_identity, "Started": "2026-01-01T00:00:00Z"}
     for name, value in place.items():
         fleet.machines["interrupted"].registry.set(f"{OWN}\\Reinstall", name, "REG_SZ", value)
