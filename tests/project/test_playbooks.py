@@ -299,6 +299,17 @@ def test_nothing_is_repaired_when_too_much_looks_broken(broken_fleet: Fleet, arg
         assert "3 of 5 hosts look broken at once, and multicast_max_broken_percent is 50" in blocked["detail"]
 
 
+def test_guard_and_report_see_the_whole_group_whatever_strategy_is_configured(broken_fleet: Fleet) -> None:
+    """With ``free`` a task with ``run_once`` runs for every host, each at its own time."""
+    (broken_fleet.folder / "ansible.cfg").write_text("[defaults]\nstrategy = free\n")
+    run = broken_fleet.run()
+    assert (run.code, run.recap) == (2, recap(healthy=1, needs_person=4))
+    again = broken_fleet.run(playbook="check-multicast.yml")
+    assert (again.code, again.recap) == (0, recap(healthy=1, would_repair=4))
+    history = broken_fleet.folder / "multicast-report" / "history.jsonl"
+    assert len(history.read_text().splitlines()) == 2
+
+
 def test_a_limit_is_the_users_own_choice_of_hosts_and_few_at_a_time_are_repaired(broken_fleet: Fleet) -> None:
     run = broken_fleet.run("--limit", "fog1,fog2", "-e", "multicast_serial=1")
     assert (run.code, run.recap) == (0, recap(repaired=2))
