@@ -25,6 +25,7 @@ class ActionModule(ActionBase):
                     "type": "dict",
                     "options": {"hosts": {"type": "int", "required": True}, "of": {"type": "int", "required": True}},
                 },
+                "look_required": {"type": "bool", "default": False},
             }
         )
         decided = _report.guard(
@@ -32,6 +33,8 @@ class ActionModule(ActionBase):
             options["max_broken_percent"],
             _fleet.waiting(task_vars, options["result"]),
             _report.Share(**options["earlier"]) if options["earlier"] else None,
+            options["look_required"],
+            _fleet.percent_variable(task_vars, options["result"]),
         )
         result.update(changed=False, **decided._asdict())
         return result

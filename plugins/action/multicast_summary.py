@@ -25,7 +25,7 @@ class ActionModule(ActionBase):
         result.update(
             changed=False,
             outcomes={host.name: host.outcome for host in hosts},
-            in_order=not any(host.outcome in _report.BAD for host in hosts),
+            in_order=_report.in_order(hosts),
             verdicts={host.name: _report.verdict(host) for host in hosts},
             summary=_report.summary(hosts),
             report_file=None,

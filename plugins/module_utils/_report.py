@@ -52,6 +52,10 @@ GUARD = "fleet.guard"
 #: The percentage guard needs more broken hosts than this, so that one or two hosts can always be repaired.
 GUARD_FROM = 2
 GUARD_VARIABLE = "multicast_max_broken_percent"
+_UNSEEN = (
+    "multicast_look_required is true and there was no earlier look at the whole group, so nothing was repaired on any "
+    "host. Run check-multicast.yml on the whole group first, and hand its stat multicast_broken on"
+)
 _RECORD_STALE = "fog.interface.record_stale"
 #: The shortest secret that is hidden, in letters.
 SECRET_FROM = 5
@@ -70,7 +74,7 @@ class Host(NamedTuple):
     """What a run says about one host: one entry of ``report.json``, and its name.
 
     ``baseline`` holds the saved definitions of a head node's namespaces: from the report, one that is lost altogether
-    can be rebuilt.
+    can be rebuilt. ``backups`` tell by ``module`` where the ``backup`` lies that it made before its first change.
     """
 
     name: str
@@ -80,6 +84,7 @@ class Host(NamedTuple):
     after: Tuple[Finding, ...]
     steps: Tuple[Step, ...]
     baseline: Tuple[Mapping[str, Any], ...] = ()
+    backups: Tuple[Mapping[str, str], ...] = ()
 
 
 class Share(NamedTuple):
@@ -111,6 +116,8 @@ def guard(
     max_broken_percent: Any,
     waiting: int = 0,
     earlier: Optional[Share] = None,
+    look_required: bool = False,
+    variable: str = GUARD_VARIABLE,
 ) -> Guard:
     """Refuse every repair when too large a part of a group looks broken: a wrong diagnosis must not sweep a fleet.
 
@@ -120,24 +127,28 @@ def guard(
     :param waiting: hosts that will be looked at later, in another batch of the play. Unless the percentage would allow
         that all of them are broken, every repair is refused.
     :param earlier: what a look before this run saw. It counts where it saw more hosts: this run is then one slice.
+    :param look_required: whether every repair is refused without ``earlier``, as behoves a slice.
+    :param variable: the variable that sets the percentage, for the text.
     """
     broken = tuple(name for name, found in findings.items() if _broken(found))
-    return Guard(broken, _refusal(Share(len(broken), len(findings)), max_broken_percent, waiting, earlier))
+    if look_required and not earlier:
+        return Guard(broken, _UNSEEN)
+    seen = Share(len(broken), len(findings))
+    return Guard(broken, _refusal(seen, max_broken_percent, waiting, earlier, variable))
 
 
 def _broken(findings: Sequence[Finding]) -> bool:
     return any(each["severity"] == ERROR for each in findings)
 
 
-def _refusal(seen: Share, max_broken_percent: Any, waiting: int, earlier: Optional[Share]) -> str:
+def _refusal(seen: Share, max_broken_percent: Any, waiting: int, earlier: Optional[Share], variable: str) -> str:
     try:
         allowed = float(max_broken_percent)
     except (TypeError, ValueError):
         allowed = -1.0
     if not 0 <= allowed <= 100:  # also catches nan
         return (
-            f"{GUARD_VARIABLE} is {max_broken_percent}, which is no number from 0 to 100, "
-            "so nothing was repaired on any host"
+            f"{variable} is {max_broken_percent}, which is no number from 0 to 100, so nothing was repaired on any host"
         )
     worst = Share(seen.hosts + waiting, seen.of + waiting)
     if _too_many(seen, allowed):
@@ -154,8 +165,8 @@ def _refusal(seen: Share, max_broken_percent: Any, waiting: int, earlier: Option
     else:
         return ""
     return (
-        f"{told}, and {GUARD_VARIABLE} is {allowed:g}, so nothing was repaired on any host. "
-        f"If the findings are right, set {GUARD_VARIABLE} to at least {-(-100 * needed.hosts // needed.of)}"
+        f"{told}, and {variable} is {allowed:g}, so nothing was repaired on any host. "
+        f"If the findings are right, set {variable} to at least {-(-100 * needed.hosts // needed.of)}"
     )
 
 
@@ -248,7 +259,9 @@ def host(
     unreachable = any(task["result"].get("unreachable") for task in tasks)
     became = outcome(mode, before, after, steps, gates, unreachable)
     baseline = tuple(verified.get("baseline", result.get("baseline", ())))
-    return Host(name, platform, became, before, after, tuple(steps), baseline)
+    made = [(task, task["result"].get("backup_file") or task["result"].get("backup_key")) for task in tasks]
+    backups = tuple({"module": task["kind"], "backup": backup} for task, backup in made if backup)
+    return Host(name, platform, became, before, after, tuple(steps), baseline, backups)
 
 
 def without_secrets(one: Host, secrets: Collection[str]) -> Host:
@@ -338,10 +351,16 @@ def document(hosts: Sequence[Host], generated: str) -> Dict[str, Any]:
                 "after": list(each.after),
                 "steps": list(each.steps),
                 **({"baseline": list(each.baseline)} if each.baseline else {}),
+                **({"backups": list(each.backups)} if each.backups else {}),
             }
             for each in hosts
         },
     }
+
+
+def in_order(hosts: Sequence[Host]) -> bool:
+    """Whether no host has an outcome of :data:`BAD`."""
+    return not any(each.outcome in BAD for each in hosts)
 
 
 def recap(hosts: Sequence[Host]) -> str:
@@ -393,9 +412,18 @@ def details(one: Host) -> List[str]:
     return lines
 
 
+def undo(one: Host) -> List[str]:
+    """For each backup one sentence: where it is, and what puts it back."""
+    words = "to undo {module}, give fog_multicast_reset as restore_from: {backup}"
+    if one.platform == _HEAD_NODES:
+        words = "before {module} wrote, the store was copied to {backup}"
+    return [plain(words.format(**each)) for each in one.backups]
+
+
 def headline(one: Host) -> str:
     """What was found on a host, or that nothing is known about it, in a few words."""
-    return _short([finding["id"] for finding in serious(one.before)]) or ("unknown" if unseen(one) else "none")
+    unknown = "did not answer" if one.outcome == UNREACHABLE else "unknown"
+    return _short([finding["id"] for finding in serious(one.before)]) or (unknown if unseen(one) else "none")
 
 
 def verdict(one: Host) -> str:

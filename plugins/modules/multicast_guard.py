@@ -39,6 +39,12 @@ options:
         description: How many hosts could be looked at.
         type: int
         required: true
+  look_required:
+    description:
+      - Whether to refuse every repair without O(earlier). Set it where a run sees only a part of the group, such as one
+        slice of an AWX job, so that no part is judged alone.
+    type: bool
+    default: false
 attributes:
   action:
     description:

@@ -329,6 +329,29 @@ def test_a_slice_is_judged_by_the_look_at_the_whole_group(broken_fleet: Fleet) -
     assert run.stats["multicast_broken"] == {"fog": {"hosts": 1, "of": 2}}
 
 
+def test_a_slice_can_demand_the_look_at_the_whole_group(fleet: Fleet) -> None:
+    fleet.add("stale", stale())
+    fleet.add("good", healthy())
+    fleet.add("record", {"findings": [found("fog.interface.record_stale")]})
+    run = fleet.run("-e", "multicast_look_required=true")
+    assert (run.code, run.recap) == (2, recap(healthy=1, needs_person=2))
+    assert "multicast_look_required is true and there was no earlier look at the whole group" in run.output
+    assert fleet.calls("stale") == fleet.calls("record") == [INFO]
+    earlier = {"multicast_look_required": True, "multicast_broken": {"fog": {"hosts": 1, "of": 9}}}
+    assert fleet.run("-e", json.dumps(earlier), "--limit", "stale,good").outcomes == {
+        "stale": "repaired",
+        "good": "healthy",
+    }
+
+
+def test_the_guard_names_the_variable_that_counts(broken_fleet: Fleet) -> None:
+    for variables in broken_fleet.inventory.values():
+        variables["fog_multicast_max_broken_percent"] = 40
+    run = broken_fleet.run()
+    assert "and fog_multicast_max_broken_percent is 40, so nothing was repaired" in run.output
+    assert "set fog_multicast_max_broken_percent to at least 60" in run.output
+
+
 def test_a_closed_gate_needs_a_person_and_names_the_variable(fleet: Fleet) -> None:
     blocked = step("service.restart", "fog.log.silent", "blocked", gate="fog_multicast_allow_restart")
     fleet.add("fog1", {"findings": [found("fog.log.silent")], "modules": {SERVICE: {"steps": [blocked]}}})

@@ -13,7 +13,13 @@ from tools import roles_doc
 ROLES = [path.parent for path in sorted((ROOT / "roles").glob("*/meta"))]
 MODULES = {path.stem for path in (ROOT / "plugins" / "modules").glob("*.py")}
 #: Variables that hold for several roles, or that a playbook or an earlier run sets (design section 3).
-SHARED = {"multicast_broken", "multicast_max_broken_percent", "multicast_probe", "multicast_probe_hosts"}
+SHARED = {
+    "multicast_broken",
+    "multicast_look_required",
+    "multicast_max_broken_percent",
+    "multicast_probe",
+    "multicast_probe_hosts",
+}
 GROUPS = {group for _, _, group in RESULTS} | {"multicast_probe_clients"}
 
 

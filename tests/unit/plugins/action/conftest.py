@@ -16,8 +16,11 @@ MASTERS = finding("fog.node.many_masters", "group 1", "Two masters.").as_dict()
 
 @pytest.fixture
 def run_action():
-    def run(plugin, args, hosts, check_mode=False, failed=()):
-        """The result of an action plugin for hosts given as name -> host variables, of which some failed before."""
+    def run(plugin, args, hosts, check_mode=False, failed=(), play=None, **more):
+        """The result of an action plugin for hosts given as name -> host variables, of which some failed before.
+
+        ``play`` names the hosts of the play where the inventory has others too; ``more`` are variables of the task.
+        """
         task = MagicMock(Task)
         task.args = args
         task.async_val = 0
@@ -26,9 +29,10 @@ def run_action():
         action = plugin(task, MagicMock(), MagicMock(), MagicMock(), None, MagicMock())
         action._load_name = task.action  # the loader of ansible-core 2.16 sets it
         task_vars = {
-            "ansible_play_hosts_all": list(hosts),
-            "ansible_play_hosts": [name for name in hosts if name not in failed],
+            "ansible_play_hosts_all": list(play or hosts),
+            "ansible_play_hosts": [name for name in play or hosts if name not in failed],
             "hostvars": hosts,
+            **more,
         }
         return action.run(task_vars=task_vars)
 

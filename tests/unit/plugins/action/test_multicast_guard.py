@@ -41,6 +41,32 @@ def test_a_part_of_a_group_is_judged_by_the_whole(run_action, hosts):
     assert result["refused"].startswith("6 of 10 hosts looked broken at once when the whole group was looked at, and ")
 
 
+@pytest.mark.parametrize(("earlier", "refused"), [(None, True), ({"hosts": 1, "of": 10}, False)])
+def test_a_part_of_a_group_can_demand_a_look_at_the_whole(run_action, hosts, earlier, refused):
+    options = dict(OPTIONS, look_required=True, **({"earlier": earlier} if earlier else {}))
+    result = run_action(ActionModule, options, {"stale": hosts["stale"], "good": hosts["good"]})
+    assert result["refused"].startswith("multicast_look_required is true and there was no earlier look") == refused
+    assert bool(result["refused"]) == refused
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({}, "multicast_max_broken_percent"),
+        (
+            {"fog_multicast_max_broken_percent": "{{ multicast_max_broken_percent | default(50) }}"},
+            "multicast_max_broken_percent",
+        ),
+        ({"fog_multicast_max_broken_percent": 50}, "fog_multicast_max_broken_percent"),
+        ({"fog_multicast_max_broken_percent": "{{ 100 / 2 }}"}, "fog_multicast_max_broken_percent"),
+    ],
+)
+def test_it_names_the_variable_that_counts(run_action, hosts, given, named):
+    result = run_action(ActionModule, OPTIONS, dict.fromkeys("abc", hosts["stale"]), **given)
+    assert f", and {named} is 50, " in result["refused"]
+    assert f" set {named} to at least 100" in result["refused"]
+
+
 @pytest.mark.parametrize("option", sorted(OPTIONS))
 def test_every_option_is_needed(run_action, option):
     with pytest.raises(AnsibleError, match=option):

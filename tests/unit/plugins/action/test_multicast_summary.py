@@ -12,6 +12,11 @@ from datetime import datetime
 import pytest
 from ansible import constants as C
 from ansible.errors import AnsibleError
+from ansible.inventory.manager import InventoryManager
+from ansible.parsing import vault
+from ansible.parsing.dataloader import DataLoader
+from ansible.vars.hostvars import HostVars
+from ansible.vars.manager import VariableManager
 from ansible_collections.imaging.multicast.plugins.action import multicast_summary
 from ansible_collections.imaging.multicast.plugins.action.multicast_summary import ActionModule
 from ansible_collections.imaging.multicast.plugins.plugin_utils import _fleet
@@ -121,6 +126,28 @@ def test_a_report_that_cannot_be_finished_leaves_the_old_one(run_action, hosts, 
     assert screen.lines[-1][0].startswith("fleet 4 |")
 
 
+def test_a_history_that_cannot_be_written_holds_up_no_other_file(run_action, hosts, tmp_path, screen):
+    (tmp_path / "history.jsonl").mkdir()
+    (tmp_path / "multicast.prom").write_text("of yesterday")
+    result = run_action(ActionModule, {"report_dir": str(tmp_path)}, hosts)
+    assert result["failed"] is True
+    assert "history.jsonl: Is a directory" in result["msg"]
+    assert 'multicast_hosts{outcome="failed"} 1\n' in (tmp_path / "multicast.prom").read_text()
+    assert "Nothing came back." in (tmp_path / "report.html").read_text()
+    assert {path.name for path in tmp_path.iterdir()} >= {"report.json", "junit.xml"}
+
+
+def test_what_undoes_the_steps_is_said_before_the_recap(run_action, hosts, tmp_path, screen):
+    reset = {"kind": "fog_multicast_reset", "what": "x", "result": {"changed": True, "backup_file": "/b/1.json"}}
+    repair = {"tasks": [reset], "verified": {"findings": []}, "refused": ""}
+    hosts["stale"]["fog_multicast_result"]["repair"] = repair
+    run_action(ActionModule, {"report_dir": str(tmp_path)}, hosts)
+    told = "stale: to undo fog_multicast_reset, give fog_multicast_reset as restore_from: /b/1.json"
+    assert screen.lines[-2] == (told, C.COLOR_CHANGED)
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["hosts"]["stale"]["backups"] == [{"module": "fog_multicast_reset", "backup": "/b/1.json"}]
+
+
 def test_unknown_options_are_refused(run_action):
     with pytest.raises(AnsibleError, match="colour"):
         run_action(ActionModule, {"colour": True}, {})
@@ -136,7 +163,9 @@ def test_what_later_jobs_get_to_know(run_action, hosts, tmp_path, screen):
     assert told["data"]["multicast_recap"] == screen.lines[-1][0]
 
 
-@pytest.mark.parametrize("name", ["ansible_password", "fog_multicast_login_password", "ansible_become_pass", "api_key"])
+@pytest.mark.parametrize(
+    "name", ["ansible_password", "fog_multicast_login_password", "ansible_become_pass", "api_key", "db_pw", "smb_pwd"]
+)
 def test_no_secret_of_the_inventory_is_in_any_file_nor_in_the_result(run_action, hosts, tmp_path, screen, name):
     text = "Access denied (using password hunter2)"
     hosts["masters"][name] = "hunter2"
@@ -151,6 +180,62 @@ def test_no_secret_of_the_inventory_is_in_any_file_nor_in_the_result(run_action,
     for path in tmp_path.iterdir():
         assert "hunter2" not in path.read_text(), path.name
     assert "hunter2" not in str(screen.lines)
+
+
+def said(hosts, text):
+    """A program's message about the host ``masters``."""
+    step = {"kind": "x", "what": "do it", "target": {}, "before": {}, "after": {}, "finding": None, "gate": None}
+    hosts["masters"]["fog_multicast_result"] = {"findings": [], "steps": [dict(step, outcome="failed", detail=text)]}
+
+
+def verdict(run_action, hosts, **more):
+    return run_action(ActionModule, SILENT, hosts, play=["masters"], **more)["verdicts"]["masters"]
+
+
+@pytest.mark.parametrize(
+    ("value", "hidden"), [(12345678, True), (False, False), (None, False), (["12345678"], False), ({"a": 1}, False)]
+)
+def test_a_number_is_a_password_too(run_action, hosts, value, hidden):
+    said(hosts, "12345678 is None, False or {'a': 1}")
+    hosts["masters"]["ansible_password"] = value
+    assert verdict(run_action, hosts).endswith(("(hidden)" if hidden else "12345678") + " is None, False or {'a': 1}")
+
+
+@pytest.fixture
+def vaulted(tmp_path, monkeypatch):
+    """The variables of a host of an inventory with an inline ``!vault``, as Ansible itself hands them out."""
+    secrets = [("default", vault.VaultSecret(b"the vault's own"))]
+    if hasattr(vault, "VaultSecretsContext"):  # of ansible-core 2.19 and later, where the loader's are not enough
+        monkeypatch.setattr(vault.VaultSecretsContext, "_current", vault.VaultSecretsContext(secrets))
+    text = vault.VaultLib(secrets).encrypt(b"hunter2-vault", secrets[0][1]).decode()
+    lines = "".join(f"        {line}\n" for line in text.splitlines())
+    inventory = tmp_path / "inventory.yml"
+    inventory.write_text(f"all:\n  hosts:\n    masters:\n      ansible_password: !vault |\n{lines}")
+    loader = DataLoader()
+    loader.set_vault_secrets(secrets)
+    found = InventoryManager(loader, [str(inventory)])
+    return HostVars(found, VariableManager(loader, found), loader)["masters"]
+
+
+def test_a_vaulted_password_is_one_too(run_action, hosts, vaulted):
+    said(hosts, "login with hunter2-vault refused")
+    hosts["masters"]["ansible_password"] = vaulted["ansible_password"]
+    assert verdict(run_action, hosts).endswith("login with (hidden) refused")
+
+
+@pytest.mark.parametrize(
+    ("named", "groups"),
+    [
+        ({}, {"multicast_probe_clients": ["client"]}),
+        ({"fog_multicast_probe_hosts": ["client", "nowhere"]}, {}),
+        ({"multicast_probe_hosts": ("client",)}, {}),
+    ],
+)
+def test_the_secrets_of_the_hosts_of_the_probe_are_hidden_too(run_action, hosts, named, groups):
+    said(hosts, "login with hunter2-client refused")
+    hosts["client"] = {"ansible_password": "hunter2-client"}
+    hosts["masters"].update(named)
+    assert verdict(run_action, hosts, groups=groups).endswith("login with (hidden) refused")
 
 
 class Variables(dict):

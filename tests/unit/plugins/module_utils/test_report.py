@@ -383,6 +383,30 @@ def test_the_baseline_of_a_head_node_is_in_the_report():
     assert _report.document([acted], "now")["hosts"]["hn1"]["baseline"] == [saved]
 
 
+@pytest.mark.parametrize(
+    ("platform", "module", "key", "told"),
+    [
+        (
+            "fog",
+            "fog_storage_iface",
+            "backup_file",
+            "to undo {}, give fog_multicast_reset as restore_from: B",
+        ),
+        (
+            "wds",
+            "wds_multicast_namespace",
+            "backup_key",
+            "before {} wrote, the store was copied to B",
+        ),
+    ],
+)
+def test_the_report_tells_where_the_backups_are(platform, module, key, told):
+    tasks = [task({"changed": True, key: "B"}, kind=module), task({"changed": False, key: None}), task({})]
+    host = _report.host("a", platform, {"findings": [STALE], "repair": repair(tasks, [])}, False, ())
+    assert _report.document([host], "now")["hosts"]["a"]["backups"] == [{"module": module, "backup": "B"}]
+    assert _report.undo(host) == [told.format(module)]
+
+
 def test_a_head_node_is_not_said_to_be_proven_on_the_wire():
     acted = {"findings": [], "repair": {"tasks": [], "refused": "", "verified": {"findings": []}}}
     for platform, told in (("wds", ["net.probe.out_of_reach"]), ("fog", [])):
@@ -486,3 +510,5 @@ def test_a_host_in_a_few_words():
     assert _report.headline(_report.host("a", "fog", {"findings": [STALE, STALE]}, False, ())) == "fog.session.stale x2"
     assert _report.headline(_report.host("a", "fog", {"findings": []}, False, ())) == "none"
     assert _report.headline(_report.host("a", "fog", None, False, ())) == "unknown"
+    lost = {"unreachable": True, "msg": "no route"}
+    assert _report.headline(_report.host("a", "fog", lost, False, ())) == "did not answer"
