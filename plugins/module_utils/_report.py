@@ -414,7 +414,7 @@ def details(one: Host) -> List[str]:
 
 def undo(one: Host) -> List[str]:
     """For each backup one sentence: where it is, and what puts it back."""
-    words = "to undo {module}, give fog_multicast_reset as restore_from: {backup}"
+    words = "to undo {module}: fog_multicast_reset with restore_from: {backup}"
     if one.platform == _HEAD_NODES:
         words = "before {module} wrote, the store was copied to {backup}"
     return [plain(words.format(**each)) for each in one.backups]

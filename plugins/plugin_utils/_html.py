@@ -11,6 +11,7 @@ and that style alone, so that nothing in a report can run or load anything.
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from html import escape
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ansible_collections.imaging.multicast.plugins.module_utils import _report
-from ansible_collections.imaging.multicast.plugins.module_utils._findings import SEVERITIES
+from ansible_collections.imaging.multicast.plugins.module_utils._findings import CATALOGUE, INFO, SEVERITIES
 from ansible_collections.imaging.multicast.plugins.module_utils._steps import BLOCKED, DONE, FAILED, PLANNED
 from ansible_collections.imaging.multicast.plugins.plugin_utils._fold import fold
 from ansible_collections.imaging.multicast.plugins.plugin_utils._history import DAYS, Recurrence, in_words
@@ -47,6 +48,7 @@ LIMITS = (
     Limit(0, 0, 20),
 )
 _RECURRENCES = 40
+_DATES = 4
 _PAGE = Path(__file__).with_name("_page")
 _WORDS = dict(_report.OUTCOMES)
 #: The worst first, so that what needs a person comes before what does not.
@@ -58,10 +60,29 @@ _ORDER = (
     _report.REPAIRED,
     _report.HEALTHY,
 )
-_NO_SWITCH = '<span class="soft">none, a person</span>'
+#: What each outcome means, for readers who see the page for the first time.
+_MEANINGS = {
+    _report.HEALTHY: "nothing is wrong",
+    _report.REPAIRED: "what was wrong is gone, as a second look showed",
+    _report.WOULD_REPAIR: "a repair has something to do; nothing was changed",
+    _report.NEEDS_PERSON: "something is left that a person must do or allow",
+    _report.BROKEN_RUN: "the look or a repair failed",
+    _report.UNREACHABLE: "the host did not answer",
+}
+#: How a sentence about one host, and about several, says each outcome of which somebody must know.
+_ATTENTION = {
+    _report.NEEDS_PERSON: ("needs a person", "need a person"),
+    _report.BROKEN_RUN: ("failed", "failed"),
+    _report.UNREACHABLE: ("did not answer", "did not answer"),
+}
+_NO_SWITCH = '<span class="soft">no switch; a person must do it</span>'
+_GUARD_SWITCH = re.compile(rf"\w*{_report.GUARD_VARIABLE}\b")
 #: How it is known what became of a finding.
 _STATES = {
     "gone": "The host was looked at again afterwards: this finding is gone.",
+    "proven": "The host was looked at again, and multicast proven on the wire: this finding is gone.",
+    "alone": "The host was looked at again, and multicast proven on the host only: this finding is gone.",
+    "out_of_reach": "The host was looked at again: this finding is gone. A proof on the wire is out of reach.",
     "left": "The host was looked at again afterwards: this finding is still there.",
     "new": "It was not there before the repair; the look afterwards found it.",
     "unknown": "The host could not be looked at again afterwards: what became of this finding is not known.",
@@ -69,6 +90,9 @@ _STATES = {
     "planned": "Not verified: this run only planned the repair.",
     "untouched": "Nothing was done about it, so there was nothing to verify.",
 }
+#: What tells that a host was not only looked at again, and the state it makes of "gone".
+_PROOFS = {"net.probe.proven": "proven", "net.probe.alone": "alone", "net.probe.out_of_reach": "out_of_reach"}
+_CURED = ("gone", *_PROOFS.values())
 
 
 def page(hosts: Sequence[_report.Host], generated: str, check_mode: bool, recurring: Sequence[Recurrence] = ()) -> str:
@@ -113,7 +137,8 @@ def _page(
             "<body>",
             "<header>",
             "<h1>Multicast imaging</h1>",
-            f'<p class="fleet" id="fleet">{escape(_report.recap(hosts))}</p>',
+            f'<p class="fleet" id="sentence">{escape(_sentence(hosts))}</p>',
+            f'<p class="soft" id="fleet">{escape(_report.recap(hosts))}</p>',
             _bar(hosts),
             f'<p class="soft">{mode}{short}Made {generated[:10]} {generated[11:19]} UTC.</p>',
             "</header>",
@@ -153,6 +178,24 @@ def _embedded(data: Any) -> str:
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
+def _sentence(hosts: Sequence[_report.Host]) -> str:
+    """The fleet for somebody who reads one sentence."""
+    if not hosts:
+        return "No host was looked at."
+    counts = _report.summary(hosts)
+    fleet = f"{len(hosts)} {'host' if len(hosts) == 1 else 'hosts'}"
+    bad = sum(counts[name] for name in _report.BAD)
+    if bad:
+        told = ", ".join(
+            f"{counts[name]} {words[counts[name] > 1]}" for name, words in _ATTENTION.items() if counts[name]
+        )
+        return f"{bad} of {fleet} {'needs' if bad == 1 else 'need'} attention: {told}."
+    if counts[_report.WOULD_REPAIR]:
+        return f"No host needs attention; a repair would do something on {counts[_report.WOULD_REPAIR]} of {fleet}."
+    cured = f", {counts[_report.REPAIRED]} of them after a repair" if counts[_report.REPAIRED] else ""
+    return f"All {fleet} are in order{cured}." if len(hosts) > 1 else "The host is in order."
+
+
 def _bar(hosts: Sequence[_report.Host]) -> str:
     counts = [(name, words, count) for name, words in _report.OUTCOMES if (count := _report.summary(hosts)[name])]
     width = 1000
@@ -163,10 +206,13 @@ def _bar(hosts: Sequence[_report.Host]) -> str:
         part = width * count / total
         parts.append(
             f'<rect class="bar-{name}" x="{at:.1f}" y="0" width="{part:.1f}" height="24">'
-            f"<title>{escape(words)} {count}</title></rect>"
+            f"<title>{escape(words)} {count}: {escape(_MEANINGS[name])}</title></rect>"
         )
         at += part
-    keys = [f'<li><i class="bg-{name}"></i>{escape(words)} {count}</li>' for name, words, count in counts]
+    keys = [
+        f'<li><i class="bg-{name}"></i>{escape(words)} {count} <span class="soft">{escape(_MEANINGS[name])}</span></li>'
+        for name, words, count in counts
+    ]
     return (
         f'<svg class="bar" id="bar" viewBox="0 0 {width} 24" preserveAspectRatio="none" role="img" '
         f'aria-label="{escape(_report.recap(hosts))}">{"".join(parts)}</svg>'
@@ -194,24 +240,29 @@ def _kinds(hosts: Sequence[_report.Host], limit: Limit) -> str:
     found: dict[str, list[tuple[_report.Finding, _report.Host]]] = {}
     for host in hosts:
         for finding in _all_findings(host):
-            found.setdefault(finding["id"], []).append((finding, host))
+            if _state(finding, host) != "measured":
+                found.setdefault(finding["id"], []).append((finding, host))
     if not found:
         return '<p class="empty">Nothing was found.</p>'
     rows = []
     for name, seen in sorted(found.items(), key=lambda item: (_worst(item[1]), -_count(item[1]), item[0])):
-        gone = [host.name for finding, host in seen if _state(finding, host) == "gone"]
-        count = _count(seen)
+        gone = [host.name for finding, host in seen if _state(finding, host) in _CURED]
         rows.append(
-            f"<tr><td><code>{_escaped(name)}</code></td><td>{escape(SEVERITIES[_worst(seen)])}</td>"
-            f'<td class="number">{count}</td><td class="number">{len(dict.fromkeys(gone))}</td>'
+            f"<tr><td>{_named(name)}</td><td>{escape(SEVERITIES[_worst(seen)])}</td>"
+            f"<td>{len(dict.fromkeys(gone))} of {_count(seen)}</td>"
             f'<td class="names"><div>{_folded(host.name for _finding, host in seen)}</div></td>'
             f'<td class="wide">{_escaped(_cut(seen[0][0]["cause"], limit))}</td></tr>'
         )
     return (
-        '<table><thead><tr><th>finding</th><th>severity</th><th class="number">hosts</th>'
-        '<th class="number">cured</th><th>on</th>'
+        "<table><thead><tr><th>finding</th><th>severity</th><th>cured</th><th>on</th>"
         f'<th class="wide">cause</th></tr></thead><tbody>{"".join(rows)}</tbody></table>'
     )
+
+
+def _named(name: str) -> str:
+    """What a finding means, and its id, as markup."""
+    meaning = f"{escape(CATALOGUE[name].meaning)} " if name in CATALOGUE else ""
+    return f"{meaning}<code>{_escaped(name)}</code>"
 
 
 def _worst(seen: Sequence[tuple[_report.Finding, _report.Host]]) -> int:
@@ -233,12 +284,12 @@ def _key(finding: _report.Finding) -> tuple[str, str]:
 
 
 def _state(finding: _report.Finding, host: _report.Host) -> str:
-    """A key of :data:`_STATES`."""
+    """A key of :data:`_STATES`, or "measured" of what is no finding of something wrong."""
     after = {_key(each) for each in host.after}
     if _key(finding) not in {_key(each) for each in host.before}:
-        return "new"
+        return "measured" if finding["severity"] == INFO else "new"
     if _key(finding) not in after:
-        return "gone"
+        return next((state for name, state in _PROOFS.items() if name in {each["id"] for each in host.after}), "gone")
     became = {each["outcome"] for each in host.steps if each["finding"] in (finding["id"], None)}
     if PLANNED in became:
         return "planned"
@@ -254,13 +305,13 @@ def _undone(hosts: Sequence[_report.Host], limit: Limit) -> str:
     for host in hosts:
         for step in host.steps:
             if step["outcome"] in (BLOCKED, FAILED):
-                key = (_switch(step), step["what"], step["detail"])
+                key = (_switch(step), _escaped(_cut(step["what"], limit)), step["detail"])
                 wanting.setdefault(key, []).append(host.name)
         told = {step["finding"] for step in host.steps if step["outcome"] in (BLOCKED, FAILED, PLANNED)}
         guarded = any(step["kind"] == _report.GUARD for step in host.steps)
         for finding in _report.serious(host.after):
             if finding["id"] not in told and not (guarded and _report.curable(finding, ())):
-                key = (_wish(finding, host), finding["id"], finding["repair"])
+                key = (_wish(finding, host), _named(finding["id"]), finding["repair"])
                 wanting.setdefault(key, []).append(host.name)
     if not wanting:
         return '<p class="empty">Nothing was left undone.</p>'
@@ -268,7 +319,7 @@ def _undone(hosts: Sequence[_report.Host], limit: Limit) -> str:
     ordered = sorted(wanting.items(), key=lambda item: (-len(item[1]), item[0]))
     for (switch, what, why), names in ordered[: limit.rows]:
         rows.append(
-            f"<tr><td>{_escaped(_cut(what, limit))}</td><td>{_escaped(_cut(why, limit))}</td><td>{switch}</td>"
+            f"<tr><td>{what}</td><td>{_escaped(_cut(why, limit))}</td><td>{switch}</td>"
             f'<td class="names"><div>{_folded(names)}</div></td></tr>'
         )
     return (
@@ -279,8 +330,9 @@ def _undone(hosts: Sequence[_report.Host], limit: Limit) -> str:
 
 def _switch(step: _report.Step) -> str:
     """What would allow a step that was not done, as markup."""
-    if step["kind"] == _report.GUARD:
-        return f"<code>{_report.GUARD_VARIABLE}</code>"
+    percent = _GUARD_SWITCH.search(step["detail"]) if step["kind"] == _report.GUARD else None
+    if percent:
+        return f"<code>{_escaped(percent[0])}</code>"
     return f"<code>{_escaped(step['gate'])}: true</code>" if step["gate"] else _NO_SWITCH
 
 
@@ -309,19 +361,23 @@ def _recurring(recurring: Sequence[Recurrence], generated: str) -> str:
     today = date.fromisoformat(generated[:10])
     rows = [
         f"<tr><td>{escape(in_words(count))} time in {DAYS} days on {_folded(names)}</td>"
-        f"<td><code>{_escaped(finding)}</code></td><td>{_days(days, today)}</td></tr>"
+        f"<td>{_named(finding)}</td><td>{_days(days, today)}</td></tr>"
         for (count, finding, days), names in list(groups.items())[:_RECURRENCES]
     ]
     return (
         "<table><thead><tr><th>how often</th><th>finding</th>"
-        f"<th>the last {DAYS} days, today at the right</th></tr></thead>"
+        f"<th>{_first(today)} to {today}, a column a day</th></tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table>{_more(len(groups) - _RECURRENCES, 'history.jsonl')}"
     )
 
 
+def _first(today: date) -> date:
+    return today - timedelta(days=DAYS - 1)
+
+
 def _days(days: Sequence[date], today: date) -> str:
-    """One column a day, today at the right."""
-    first = today - timedelta(days=DAYS - 1)
+    """One column a day, today at the right, and the newest of the days in words."""
+    first = _first(today)
     most = max(days.count(day) for day in days)
     columns = []
     for number in range(DAYS):
@@ -332,9 +388,12 @@ def _days(days: Sequence[date], today: date) -> str:
             f'height="{height:.1f}"/>'
         )
     label = ", ".join(str(day) for day in days)
+    single = sorted(set(days))
+    dates = ", ".join(str(day) for day in single[-_DATES:])
+    earlier = f"{len(single) - _DATES} earlier days, " if len(single) > _DATES else ""
     return (
         f'<svg class="days" viewBox="0 0 {DAYS * 4} 20" role="img" aria-label="{label}"><title>{label}</title>'
-        f"{''.join(columns)}</svg>"
+        f'{"".join(columns)}</svg><div class="soft">{earlier}{dates}</div>'
     )
 
 
@@ -402,12 +461,14 @@ def _data(hosts: Sequence[_report.Host], limit: Limit) -> dict[str, Any]:
             "short": cut(_report.headline(host)),
             "findings": [told_finding(each, host) for each in _all_findings(host)] if limit.letters else [],
             "steps": [told_step(each) for each in host.steps] if limit.letters else [],
+            "undo": [cut(each) for each in _report.undo(host)] if limit.letters else [],
         }
         for host in hosts
     ]
     return {
         "outcomes": _WORDS,
         "states": _STATES,
+        "cured": _CURED,
         "told": bool(limit.letters),
         "kinds": [dict(zip(fields, each, strict=True)) for each in kinds],
         "hosts": made,

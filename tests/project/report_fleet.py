@@ -48,6 +48,17 @@ def log() -> dict[str, Any]:
     return finding("fog.log.silent", "FOGMulticastManager", "multicast.log has not grown for 40 minutes.").as_dict()
 
 
+def proof(platform: str, number: int) -> dict[str, Any]:
+    """What a repair adds to what was found: of head nodes nothing can be proven on the wire."""
+    if platform == "wds":
+        summary = "The namespace was looked at again; that a node receives by it was not tried."
+        return finding("net.probe.out_of_reach", "head node", summary).as_dict()
+    if number % 10 == 1:
+        return finding("net.probe.alone", "sender", "The server received its own 16 MiB.").as_dict()
+    lines = ("client1: SHA-256 5b3c", "client2: SHA-256 5b3c")
+    return finding("net.probe.proven", "sender", "16 MiB reached client1, client2.", lines).as_dict()
+
+
 def host(name: str, number: int) -> _report.Host:
     """The outcome goes with the number: one of ten needs something, so that all six outcomes are there in any ten."""
     platform = "wds" if name.startswith("hn") else "fog"
@@ -65,8 +76,8 @@ def host(name: str, number: int) -> _report.Host:
     )
     cure = create if platform == "wds" else cancel
     kinds = {
-        1: (_report.REPAIRED, (sick,), (), (cure,)),
-        2: (_report.REPAIRED, (sick,), (), (cure,)),
+        1: (_report.REPAIRED, (sick,), (proof(platform, number),), (cure,)),
+        2: (_report.REPAIRED, (sick,), (proof(platform, number),), (cure,)),
         3: (_report.NEEDS_PERSON, (left,), (left,), ()),
         4: (_report.NEEDS_PERSON, (waiting,), (waiting,), (blocked,)),
         5: (
@@ -84,7 +95,12 @@ def host(name: str, number: int) -> _report.Host:
         7: (_report.WOULD_REPAIR, (sick,), (sick,), (dict(cure, outcome="planned"),)),
     }
     outcome, before, after, steps = kinds.get(number % 10, (_report.HEALTHY, (), (), ()))
-    return _report.Host(name, platform, outcome, before, after, steps)
+    saved = {
+        "module": "fog_multicast_reset",
+        "backup": "/var/backups/imaging.multicast/fog-20261122T115904Z-k3x0a1bc.json",
+    }
+    backups = (saved,) if platform == "fog" and outcome == _report.REPAIRED else ()
+    return _report.Host(name, platform, outcome, before, after, steps, backups=backups)
 
 
 def fleet(count: int) -> list[_report.Host]:

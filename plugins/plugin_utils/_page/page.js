@@ -43,12 +43,14 @@
 
   function showFinding(line, host, finding) {
     const kind = data.kinds[finding.kind];
-    const item = make(line, "li", undefined, kind.severity === "error" ? "t-error" : "t-finding");
-    make(item, "span", "finding, " + kind.severity, "tag");
+    // What the look afterwards measured is nothing that was found wrong.
+    const measured = finding.state === "measured";
+    const item = make(line, "li", undefined, measured ? "t-measured" : kind.severity === "error" ? "t-error" : "t-finding");
+    make(item, "span", measured ? "measured afterwards" : "finding, " + kind.severity, "tag");
     make(item, "h3", finding.summary);
     make(item, "code", kind.id);
     make(item, "span", "  " + finding.subject, "soft");
-    if (kind.cause) { make(item, "div", "Cause: " + kind.cause); }
+    if (kind.cause && !measured) { make(item, "div", "Cause: " + kind.cause); }
     if (finding.evidence.length) {
       make(item, "div", "evidence", "tag");
       make(item, "pre", finding.evidence.join("\n"));
@@ -56,10 +58,12 @@
     host.steps.filter(function (step) { return step.finding === kind.id; }).forEach(function (step) {
       showStep(line, step);
     });
-    const end = make(line, "li", undefined, finding.state === "gone" ? "t-gone" : "");
-    make(end, "span", ["gone", "left", "new"].includes(finding.state) ? "verified" : "not verified", "tag");
+    if (measured) { return; }
+    const cured = data.cured.includes(finding.state);
+    const end = make(line, "li", undefined, cured ? "t-gone" : "");
+    make(end, "span", cured || ["left", "new"].includes(finding.state) ? "verified" : "not verified", "tag");
     make(end, "div", data.states[finding.state]);
-    if (finding.state !== "gone") {
+    if (!cured) {
       make(end, "div", "To do: " + kind.repair);
       if (kind.gate) { make(end, "div", "switch: " + kind.gate, "soft"); }
     }
@@ -75,6 +79,11 @@
       told[id] = true;
     });
     host.steps.filter(function (step) { return !told[step.finding]; }).forEach(function (step) { showStep(line, step); });
+    host.undo.forEach(function (text) {
+      const item = make(line, "li");
+      make(item, "span", "backup", "tag");
+      make(item, "div", text);
+    });
     if (!host.findings.length && !host.steps.length) {
       make(line, "li", data.told ? "Nothing was found and nothing was done." : "report.json tells of this host.");
     }
@@ -99,6 +108,10 @@
     return element;
   }
 
+  function openOnes() {
+    return new Set(Array.from(list.querySelectorAll("details[open]"), function (each) { return each.dataset.number; }));
+  }
+
   function draw() {
     const wanted = search.value.trim().toLowerCase().split(/\s+/);
     const found = [];
@@ -106,9 +119,7 @@
       const fits = !outcome || host.outcome === outcome;
       if (fits && wanted.every(function (word) { return words[number].includes(word); })) { found.push(number); }
     });
-    const opened = new Set(Array.from(list.querySelectorAll("details[open]"), function (each) {
-      return each.dataset.number;
-    }));
+    const opened = openOnes();
     const rows = document.createDocumentFragment();
     found.slice(0, shown).forEach(function (number) {
       const made = row(number);
@@ -156,13 +167,25 @@
     }
   });
   // On paper stands what is on the screen, with everything about each host that is not in order.
+  let folded = null;
   window.addEventListener("beforeprint", function () {
+    if (folded) { return; }
+    folded = { shown: shown, opened: openOnes() };
     shown = Infinity;
     draw();
     list.querySelectorAll("details").forEach(function (element) {
       const host = data.hosts[Number(element.dataset.number)];
       if (host.outcome !== "healthy") { open(element); element.open = true; }
     });
+  });
+  window.addEventListener("afterprint", function () {
+    if (!folded) { return; }
+    shown = folded.shown;
+    list.querySelectorAll("details").forEach(function (element) {
+      element.open = folded.opened.has(element.dataset.number);
+    });
+    folded = null;
+    draw();
   });
   draw();
 }());

@@ -142,7 +142,7 @@ def test_what_undoes_the_steps_is_said_before_the_recap(run_action, hosts, tmp_p
     repair = {"tasks": [reset], "verified": {"findings": []}, "refused": ""}
     hosts["stale"]["fog_multicast_result"]["repair"] = repair
     run_action(ActionModule, {"report_dir": str(tmp_path)}, hosts)
-    told = "stale: to undo fog_multicast_reset, give fog_multicast_reset as restore_from: /b/1.json"
+    told = "stale: to undo fog_multicast_reset: fog_multicast_reset with restore_from: /b/1.json"
     assert screen.lines[-2] == (told, C.COLOR_CHANGED)
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["hosts"]["stale"]["backups"] == [{"module": "fog_multicast_reset", "backup": "/b/1.json"}]

@@ -390,7 +390,7 @@ def test_the_baseline_of_a_head_node_is_in_the_report():
             "fog",
             "fog_storage_iface",
             "backup_file",
-            "to undo {}, give fog_multicast_reset as restore_from: B",
+            "to undo {}: fog_multicast_reset with restore_from: B",
         ),
         (
             "wds",

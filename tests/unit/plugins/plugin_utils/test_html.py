@@ -129,6 +129,52 @@ def test_it_says_how_a_repair_was_verified(before, after, outcomes, state):
     assert Markup(_html.page([host], NOW, False)).data["hosts"][0]["findings"][0]["state"] == state
 
 
+@pytest.mark.parametrize(
+    ("proof", "state"),
+    [
+        ("net.probe.proven", "proven"),
+        ("net.probe.alone", "alone"),
+        ("net.probe.out_of_reach", "out_of_reach"),
+        ("fog.node.disabled", "gone"),
+    ],
+)
+def test_what_the_look_afterwards_measured_proves_and_is_nothing_wrong(proof, state):
+    found = finding("fog.session.stale", "session 3", "Stale.").as_dict()
+    told = finding(proof, "sender fog1", "Measured.", severity="info").as_dict()
+    done = Result(Step("session.cancel", "cancel", {}, {}, {}, found["id"]), "done").as_dict()
+    page = Markup(_html.page([_report.Host("a", "fog", "repaired", (found,), (told,), (done,))], NOW, False))
+    assert [each["state"] for each in page.data["hosts"][0]["findings"]] == [state, "measured"]
+    assert state in page.data["cured"]
+    assert proof not in page.texts
+    assert "1 of 1" in page.texts
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "told"),
+    [
+        ("nnfffu hhhhh", "6 of 11 hosts need attention: 2 need a person, 3 failed, 1 did not answer."),
+        ("n", "1 of 1 host needs attention: 1 needs a person."),
+        ("hrw n", "1 of 4 hosts needs attention: 1 needs a person."),
+        ("hww", "No host needs attention; a repair would do something on 2 of 3 hosts."),
+        ("hhrh", "All 4 hosts are in order, 1 of them after a repair."),
+        ("hh", "All 2 hosts are in order."),
+        ("r", "The host is in order."),
+        ("", "No host was looked at."),
+    ],
+)
+def test_the_fleet_in_one_sentence(outcomes, told):
+    letters = {
+        "h": "healthy",
+        "r": "repaired",
+        "w": "would_repair",
+        "n": "needs_person",
+        "f": "failed",
+        "u": "unreachable",
+    }
+    hosts = [_report.Host("a", "fog", letters[each], (), (), ()) for each in outcomes.replace(" ", "")]
+    assert told in Markup(_html.page(hosts, NOW, False)).texts
+
+
 def test_what_was_not_done_names_the_switch_once():
     gated = finding("fog.node.many_masters", "group 1", "Two masters.").as_dict()
     blocked = Step("node.update", "make it the master", {}, {}, {}, gated["id"], gated["gate"])
@@ -143,13 +189,16 @@ def test_what_was_not_done_names_the_switch_once():
     assert '<td class="names"><div>hn1</div></td>' in undone
 
 
-def test_what_the_guard_forbade_names_its_variable_and_not_a_person():
+@pytest.mark.parametrize("named", ["multicast_max_broken_percent", "wds_multicast_max_broken_percent", None])
+def test_what_the_guard_forbade_names_its_variable_and_not_a_person(named):
     found = finding("fog.session.stale", "session 3", "Stale.").as_dict()
     image = finding("fog.image.missing", "image 2", "Gone.").as_dict()
-    result = {"findings": [found, image], "repair": {"tasks": [], "refused": "3 of 4 hosts look broken"}}
+    refused = f"3 of 4 hosts look broken, and {named or 'something'} is 50"
+    result = {"findings": [found, image], "repair": {"tasks": [], "refused": refused}}
     undone = _html._undone([_report.host("a", "fog", result, False, ())], _html.LIMITS[0])
     assert undone.count("<tr>") == 3  # the head, the guard, the image
-    assert "3 of 4 hosts look broken</td><td><code>multicast_max_broken_percent</code></td>" in undone
+    switch = f"<code>{named}</code>" if named else _html._NO_SWITCH
+    assert f"{refused}</td><td>{switch}</td>" in undone
 
 
 def test_a_host_that_was_only_looked_at_needs_no_person_for_what_a_repair_does():
@@ -198,6 +247,13 @@ def test_a_thousand_broken_hosts_stay_below_the_limit(text, evidence, shortened,
     data = Markup(made).data
     assert [each["name"] for each in data["hosts"]] == [each.name for each in many]
     assert {(data["told"], bool(each["findings"] and each["steps"])) for each in data["hosts"]} == {(told, told)}
+
+
+def test_the_days_on_which_it_came_are_told():
+    days = tuple(_history.date(2026, 11, day) for day in (1, 2, 2, 9, 12, 20, 22))
+    text = _html._recurring([_history.Recurrence("hn1", "wds.namespace.missing", days)], NOW)
+    assert "2 earlier days, 2026-11-09, 2026-11-12, 2026-11-20, 2026-11-22<" in text
+    assert "2026-10-24 to 2026-11-22" in text
 
 
 def test_much_comes_back():
