@@ -32,7 +32,7 @@ def metrics(
     return "".join(
         (
             _family("run_timestamp_seconds", "When the last run ended.", [({}, seconds)]),
-            _family("run_check_mode", "Whether the last run changed nothing by intent.", [({}, int(check_mode))]),
+            _family("run_check_mode", "1 when the last run was one with --check.", [({}, int(check_mode))]),
             _family(
                 "hosts",
                 "Hosts of the last run by outcome.",

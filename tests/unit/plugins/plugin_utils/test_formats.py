@@ -14,9 +14,11 @@ from ansible_collections.imaging.multicast.plugins.module_utils._steps import Re
 from ansible_collections.imaging.multicast.plugins.plugin_utils import _history, _junit, _prometheus
 from hypothesis import given
 from hypothesis import strategies as st
+from prometheus_client.parser import text_string_to_metric_families
 
 NOW = "2026-11-22T12:00:00+00:00"
 STALE = finding("fog.session.stale", "session 3", "Stale.").as_dict()
+NAMES = st.text(max_size=20) | st.sampled_from(['"} 1\nevil 2', "\\", "\\n", 'a"b', "\r", "\x00"])
 #: Of the exposition format: a name, labels with escaped values, a value, no timestamp.
 SAMPLE = re.compile(r'(?P<name>[a-z_]+)(\{(?P<labels>([a-z_]+="([^"\\\n]|\\["\\n])*",?)+)\})? (?P<value>[0-9.e+]+)')
 
@@ -63,7 +65,24 @@ def test_metrics():
     ]
 
 
-@given(st.text(max_size=20) | st.sampled_from(['"} 1\nevil 2', "\\", "\\n", 'a"b', "\r", "\x00"]))
+@given(NAMES)
+def test_prometheus_own_library_reads_the_metrics(name):
+    hosts = [host(name), host("a name that is longer than the other", "needs_person", [STALE, STALE])]
+    read = {each.name: each for each in text_string_to_metric_families(_prometheus.metrics(hosts, 1.5, True))}
+    assert {each.type for each in read.values()} == {"gauge"}
+    assert read["multicast_run_check_mode"].documentation == "1 when the last run was one with --check."
+    assert [each.value for each in read["multicast_run_check_mode"].samples] == [1.0]
+    assert [each.labels["outcome"] for each in read["multicast_host_outcome"].samples if each.value] == [
+        "healthy",
+        "needs_person",
+    ]
+    assert read["multicast_host_outcome"].samples[0].labels["host"] == name
+    assert [(each.labels, each.value) for each in read["multicast_findings"].samples] == [
+        ({"finding": "fog.session.stale", "severity": "error"}, 2.0)
+    ]
+
+
+@given(NAMES)
 def test_no_name_breaks_the_metrics(name):
     assert len(samples(_prometheus.metrics([host(name)], 1.0, False))) == 14
 
