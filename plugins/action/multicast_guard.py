@@ -5,8 +5,7 @@
 """Controller side of ``multicast_guard``; the host it runs for is never contacted."""
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.imaging.multicast.plugins.module_utils import _report
-from ansible_collections.imaging.multicast.plugins.plugin_utils import _fleet
+from ansible_collections.imaging.multicast.plugins.plugin_utils import _fleet, _report
 
 
 class ActionModule(ActionBase):

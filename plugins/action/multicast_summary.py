@@ -6,8 +6,7 @@
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.imaging.multicast.plugins.module_utils import _report
-from ansible_collections.imaging.multicast.plugins.plugin_utils import _fleet
+from ansible_collections.imaging.multicast.plugins.plugin_utils import _fleet, _report
 
 
 class ActionModule(ActionBase):

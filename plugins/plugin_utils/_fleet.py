@@ -16,8 +16,14 @@ from ansible import constants as C
 from ansible.errors import AnsibleError
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.utils.display import Display
-from ansible_collections.imaging.multicast.plugins.module_utils import _report
-from ansible_collections.imaging.multicast.plugins.plugin_utils import _files, _history, _html, _junit, _prometheus
+from ansible_collections.imaging.multicast.plugins.plugin_utils import (
+    _files,
+    _history,
+    _html,
+    _junit,
+    _prometheus,
+    _report,
+)
 
 REPORT = "report.json"
 HISTORY = "history.jsonl"

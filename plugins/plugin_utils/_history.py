@@ -14,8 +14,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 from typing import IO, Any, NamedTuple
 
-from ansible_collections.imaging.multicast.plugins.module_utils import _report
-from ansible_collections.imaging.multicast.plugins.plugin_utils import _files
+from ansible_collections.imaging.multicast.plugins.plugin_utils import _files, _report
 
 #: The oldest runs are dropped when there are more lines or bytes than this; half of it is kept then.
 MAX_RUNS = 2000

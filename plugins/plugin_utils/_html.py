@@ -18,9 +18,9 @@ from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ansible_collections.imaging.multicast.plugins.module_utils import _report
 from ansible_collections.imaging.multicast.plugins.module_utils._findings import CATALOGUE, INFO, SEVERITIES
 from ansible_collections.imaging.multicast.plugins.module_utils._steps import BLOCKED, DONE, FAILED, PLANNED
+from ansible_collections.imaging.multicast.plugins.plugin_utils import _report
 from ansible_collections.imaging.multicast.plugins.plugin_utils._fold import fold
 from ansible_collections.imaging.multicast.plugins.plugin_utils._history import DAYS, Recurrence, in_words
 

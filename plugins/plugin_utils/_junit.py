@@ -8,8 +8,8 @@ import re
 from collections.abc import Sequence
 from xml.etree import ElementTree
 
-from ansible_collections.imaging.multicast.plugins.module_utils import _report
 from ansible_collections.imaging.multicast.plugins.module_utils._steps import FAILED
+from ansible_collections.imaging.multicast.plugins.plugin_utils import _report
 
 # What XML 1.0 cannot hold at all, escaped or not.
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

@@ -11,7 +11,7 @@ with timestamps.
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from ansible_collections.imaging.multicast.plugins.module_utils import _report
+from ansible_collections.imaging.multicast.plugins.plugin_utils import _report
 from ansible_collections.imaging.multicast.plugins.plugin_utils._history import DAYS, Recurrence
 
 _ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})

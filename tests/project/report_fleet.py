@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from ansible_collections.imaging.multicast.plugins.module_utils import _report
 from ansible_collections.imaging.multicast.plugins.module_utils._findings import finding
 from ansible_collections.imaging.multicast.plugins.module_utils._steps import Result, Step
-from ansible_collections.imaging.multicast.plugins.plugin_utils import _history
+from ansible_collections.imaging.multicast.plugins.plugin_utils import _history, _report
 
 #: When the last run of :func:`history` was.
 NOW = "2026-11-22T12:00:00+00:00"

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.imaging.multicast.plugins.module_utils import _report
 from ansible_collections.imaging.multicast.plugins.module_utils._findings import finding
-from ansible_collections.imaging.multicast.plugins.plugin_utils import _html
+from ansible_collections.imaging.multicast.plugins.plugin_utils import _html, _report
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from plugins.module_utils._report import RESULTS
+from plugins.plugin_utils._report import RESULTS
 from tests.project.tree import ROOT
 from tools import roles_doc
 

@@ -8,10 +8,9 @@ import re
 from xml.etree import ElementTree
 
 import pytest
-from ansible_collections.imaging.multicast.plugins.module_utils import _report
 from ansible_collections.imaging.multicast.plugins.module_utils._findings import finding
 from ansible_collections.imaging.multicast.plugins.module_utils._steps import Result, Step
-from ansible_collections.imaging.multicast.plugins.plugin_utils import _history, _junit, _prometheus
+from ansible_collections.imaging.multicast.plugins.plugin_utils import _history, _junit, _prometheus, _report
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families

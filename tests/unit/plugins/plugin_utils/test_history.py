@@ -11,9 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
 import pytest
-from ansible_collections.imaging.multicast.plugins.module_utils import _report
 from ansible_collections.imaging.multicast.plugins.module_utils._findings import finding
-from ansible_collections.imaging.multicast.plugins.plugin_utils import _history
+from ansible_collections.imaging.multicast.plugins.plugin_utils import _history, _report
 from hypothesis import given
 from hypothesis import strategies as st
 

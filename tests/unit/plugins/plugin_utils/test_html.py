@@ -8,10 +8,9 @@ import json
 from html.parser import HTMLParser
 
 import pytest
-from ansible_collections.imaging.multicast.plugins.module_utils import _report
 from ansible_collections.imaging.multicast.plugins.module_utils._findings import finding
 from ansible_collections.imaging.multicast.plugins.module_utils._steps import Result, Step
-from ansible_collections.imaging.multicast.plugins.plugin_utils import _history, _html
+from ansible_collections.imaging.multicast.plugins.plugin_utils import _history, _html, _report
 from hypothesis import given
 from hypothesis import strategies as st
 

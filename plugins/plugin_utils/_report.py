@@ -7,10 +7,11 @@
 Both wings share it. Pure: no input or output, no clock.
 """
 
-from typing import Any, Collection, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, NamedTuple
 
-from ._findings import ERROR, INFO, finding
-from ._steps import BLOCKED, DONE, FAILED, PLANNED, SKIPPED
+from ansible_collections.imaging.multicast.plugins.module_utils._findings import ERROR, INFO, finding
+from ansible_collections.imaging.multicast.plugins.module_utils._steps import BLOCKED, DONE, FAILED, PLANNED, SKIPPED
 
 HEALTHY = "healthy"
 REPAIRED = "repaired"
@@ -80,11 +81,11 @@ class Host(NamedTuple):
     name: str
     platform: str
     outcome: str
-    before: Tuple[Finding, ...]
-    after: Tuple[Finding, ...]
-    steps: Tuple[Step, ...]
-    baseline: Tuple[Mapping[str, Any], ...] = ()
-    backups: Tuple[Mapping[str, str], ...] = ()
+    before: tuple[Finding, ...]
+    after: tuple[Finding, ...]
+    steps: tuple[Step, ...]
+    baseline: tuple[Mapping[str, Any], ...] = ()
+    backups: tuple[Mapping[str, str], ...] = ()
 
 
 class Share(NamedTuple):
@@ -97,11 +98,11 @@ class Share(NamedTuple):
 class Guard(NamedTuple):
     """Which hosts look broken, and why repairs are refused to all ("" when they are not)."""
 
-    broken: Tuple[str, ...]
+    broken: tuple[str, ...]
     refused: str
 
 
-def serious(findings: Sequence[Finding]) -> List[Finding]:
+def serious(findings: Sequence[Finding]) -> list[Finding]:
     """The findings that count: ``info`` never does (design section 3)."""
     return [each for each in findings if each["severity"] != INFO]
 
@@ -115,7 +116,7 @@ def guard(
     findings: Mapping[str, Sequence[Finding]],
     max_broken_percent: Any,
     waiting: int = 0,
-    earlier: Optional[Share] = None,
+    earlier: Share | None = None,
     look_required: bool = False,
     variable: str = GUARD_VARIABLE,
 ) -> Guard:
@@ -127,7 +128,7 @@ def guard(
     :param waiting: hosts that will be looked at later, in another batch of the play. Unless the percentage would allow
         that all of them are broken, every repair is refused.
     :param earlier: what a look before this run saw. It counts where it saw more hosts: this run is then one slice.
-    :param look_required: whether every repair is refused without ``earlier``, as behoves a slice.
+    :param look_required: whether every repair is refused without ``earlier``, as a slice of the group needs it.
     :param variable: the variable that sets the percentage, for the text.
     """
     broken = tuple(name for name, found in findings.items() if _broken(found))
@@ -141,7 +142,7 @@ def _broken(findings: Sequence[Finding]) -> bool:
     return any(each["severity"] == ERROR for each in findings)
 
 
-def _refusal(seen: Share, max_broken_percent: Any, waiting: int, earlier: Optional[Share], variable: str) -> str:
+def _refusal(seen: Share, max_broken_percent: Any, waiting: int, earlier: Share | None, variable: str) -> str:
     try:
         allowed = float(max_broken_percent)
     except (TypeError, ValueError):
@@ -174,7 +175,7 @@ def _too_many(share: Share, allowed: float) -> bool:
     return share.hosts > GUARD_FROM and 100.0 * share.hosts > allowed * share.of
 
 
-def broken(hosts: Sequence[Host]) -> Dict[str, Share]:
+def broken(hosts: Sequence[Host]) -> dict[str, Share]:
     """By platform: how many of the hosts that could be looked at are still broken at the end of the run."""
     seen = [each for each in hosts if not unseen(each)]
     return {
@@ -220,9 +221,7 @@ def outcome(
     return WOULD_REPAIR if planned and all(curable(each, opened) for each in serious(before)) else NEEDS_PERSON
 
 
-def host(
-    name: str, platform: str, result: Optional[Mapping[str, Any]], check_mode: bool, gates: Collection[str]
-) -> Host:
+def host(name: str, platform: str, result: Mapping[str, Any] | None, check_mode: bool, gates: Collection[str]) -> Host:
     """Read what a wing's role left behind about a host.
 
     :param name: the host's name in the inventory.
@@ -237,10 +236,10 @@ def host(
     if result is None:
         lost = _step(LOOK, "look at the host", FAILED, "the run ended before this host was looked at")
         return Host(name, platform, BROKEN_RUN, (), (), (lost,))
-    repair = result.get("repair")  # type: Optional[Mapping[str, Any]]
-    tasks = [{"kind": LOOK, "what": "look at the host", "result": result}]  # type: List[Mapping[str, Any]]
+    repair: Mapping[str, Any] | None = result.get("repair")
+    tasks: list[Mapping[str, Any]] = [{"kind": LOOK, "what": "look at the host", "result": result}]
     tasks = list(result.get("prepared", ())) + tasks
-    verified = {}  # type: Mapping[str, Any]
+    verified: Mapping[str, Any] = {}
     if repair:
         verified = repair.get("verified") or {}
         tasks += repair["tasks"]
@@ -251,7 +250,7 @@ def host(
     if repair and repair["refused"]:
         steps.append(_step(GUARD, "repair the host", BLOCKED, repair["refused"]))
     before = tuple(result.get("findings", ()))
-    after = tuple(verified.get("findings", before))  # type: Tuple[Finding, ...]
+    after: tuple[Finding, ...] = tuple(verified.get("findings", before))
     if platform == _HEAD_NODES and "findings" in verified:
         summary = "The namespace was looked at again; that a node receives by it was not tried."
         after += (finding("net.probe.out_of_reach", f"head node {name}", summary).as_dict(),)
@@ -282,7 +281,7 @@ def without_secrets(one: Host, secrets: Collection[str]) -> Host:
             return [clean(inner) for inner in value]
         return value
 
-    def cleaned(entries: Sequence[Mapping[str, Any]], fields: Collection[str]) -> Tuple[Mapping[str, Any], ...]:
+    def cleaned(entries: Sequence[Mapping[str, Any]], fields: Collection[str]) -> tuple[Mapping[str, Any], ...]:
         return tuple({key: clean(value) if key in fields else value for key, value in each.items()} for each in entries)
 
     if not longest_first:
@@ -295,10 +294,10 @@ def without_secrets(one: Host, secrets: Collection[str]) -> Host:
     )
 
 
-def _steps_of(task: Mapping[str, Any], check_mode: bool) -> List[Step]:
+def _steps_of(task: Mapping[str, Any], check_mode: bool) -> list[Step]:
     """The steps a task's result tells of: its own, or for a task of Ansible's own the task itself when it changed."""
     result = task["result"]
-    steps = list(result.get("steps", ()))  # type: List[Step]
+    steps: list[Step] = list(result.get("steps", ()))
     told = {each["outcome"] for each in steps}
 
     def itself(became: str, detail: str) -> Step:
@@ -314,8 +313,8 @@ def _steps_of(task: Mapping[str, Any], check_mode: bool) -> List[Step]:
 
 
 def _step(
-    kind: str, what: str, became: str, detail: str, finding: Optional[str] = None, gate: Optional[str] = None
-) -> Dict[str, Any]:
+    kind: str, what: str, became: str, detail: str, finding: str | None = None, gate: str | None = None
+) -> dict[str, Any]:
     return {
         "kind": kind,
         "what": what,
@@ -329,12 +328,12 @@ def _step(
     }
 
 
-def summary(hosts: Sequence[Host]) -> Dict[str, int]:
+def summary(hosts: Sequence[Host]) -> dict[str, int]:
     """How many hosts have each of the six outcomes."""
     return {name: sum(each.outcome == name for each in hosts) for name, _words in OUTCOMES}
 
 
-def document(hosts: Sequence[Host], generated: str) -> Dict[str, Any]:
+def document(hosts: Sequence[Host], generated: str) -> dict[str, Any]:
     """The content of ``report.json``.
 
     :param generated: when the report was made, in ISO 8601.
@@ -369,7 +368,7 @@ def recap(hosts: Sequence[Host]) -> str:
     return " | ".join([f"fleet {len(hosts)}"] + [f"{words} {counts[name]}" for name, words in OUTCOMES])
 
 
-def table(hosts: Sequence[Host]) -> List[Tuple[str, str]]:
+def table(hosts: Sequence[Host]) -> list[tuple[str, str]]:
     """The table ``host | outcome | findings | steps``, line by line, each with its host's outcome ("" for the head)."""
     words = dict(OUTCOMES)
     rows = [("host", "outcome", "findings", "steps")]
@@ -384,13 +383,15 @@ def table(hosts: Sequence[Host]) -> List[Tuple[str, str]]:
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     lines = [
-        " | ".join([cell.ljust(width) for cell, width in zip(row, widths)] + [row[3]])  # the last needs no padding
+        " | ".join(
+            [cell.ljust(width) for cell, width in zip(row[:3], widths, strict=True)] + [row[3]]
+        )  # the last needs no padding
         for row in rows
     ]
-    return list(zip(lines, [""] + [each.outcome for each in hosts]))
+    return list(zip(lines, ["", *(each.outcome for each in hosts)], strict=True))
 
 
-def details(one: Host) -> List[str]:
+def details(one: Host) -> list[str]:
     """What a person has to know and do about this host: nothing unless its outcome is one of :data:`BAD`."""
     if one.outcome not in BAD:
         return []
@@ -412,7 +413,7 @@ def details(one: Host) -> List[str]:
     return lines
 
 
-def undo(one: Host) -> List[str]:
+def undo(one: Host) -> list[str]:
     """For each backup one sentence: where it is, and what puts it back."""
     words = "to undo {module}: fog_multicast_reset with restore_from: {backup}"
     if one.platform == _HEAD_NODES:
@@ -445,7 +446,7 @@ def unseen(one: Host) -> bool:
 
 
 def _steps_short(one: Host) -> str:
-    kinds = {}  # type: Dict[str, List[str]]
+    kinds: dict[str, list[str]] = {}
     for each in one.steps:
         kinds.setdefault(each["outcome"], []).append(each["kind"])
     changes = [each for each in one.steps if each["outcome"] in (DONE, PLANNED)]

@@ -7,9 +7,9 @@
 import itertools
 
 import pytest
-from ansible_collections.imaging.multicast.plugins.module_utils import _report
 from ansible_collections.imaging.multicast.plugins.module_utils._findings import finding
 from ansible_collections.imaging.multicast.plugins.module_utils._steps import OUTCOMES, Result, Step
+from ansible_collections.imaging.multicast.plugins.plugin_utils import _report
 
 STALE = finding("fog.session.stale", "session 3", "Session 3 is stale.").as_dict()
 RECORD = finding("fog.interface.record_stale", "storage node A", "The record names eth0.").as_dict()
