@@ -6,15 +6,19 @@
 
 DOCUMENTATION = r"""
 name: checked_variables
-short_description: Check the variables of a role of this collection
+short_description: Check the variables of roles of this collection
 version_added: 0.3.0
 description:
-  - Fails where a variable of the role has a wrong type or a value that is none of its choices.
+  - Fails where a variable of a role has a wrong type or a value that is none of its choices.
+  - Numbers and booleans may be given as text, as C(-e key=value) does. A list, a dictionary or a path must be one,
+    because the roles use it as it is.
+  - A variable that is omitted, as by C(default(omit)), counts as not set. One for which the role has a default must not
+    be omitted, because the default does not come back.
   - Ansible does the same at the start of a role, in a task of its own. Such a task is a good part of what the look at a
     healthy host costs, so the roles of this collection do it within the look.
 options:
   _terms:
-    description: Name of the role, without that of the collection.
+    description: Names of roles, without that of the collection.
     type: list
     elements: str
     required: true
@@ -25,17 +29,17 @@ author:
 EXAMPLES = r"""
 - name: See that the variables of the role are right
   ansible.builtin.assert:
-    that: lookup('imaging.multicast.checked_variables', 'fog_multicast')
+    that: lookup('imaging.multicast.checked_variables', 'fog_multicast', 'multicast_report')
 """
 
 RETURN = r"""
 _value:
-  description: True for each role, because wrong variables make the lookup fail.
+  description: One true, however many roles, because wrong variables make the lookup fail.
   type: list
   elements: bool
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,18 +50,24 @@ from ansible.module_utils.common.yaml import yaml_load
 from ansible.plugins.lookup import LookupBase
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
+#: Types that the validator makes of much else -> what they are in Python, and how they are given.
+_AS_THEY_ARE: Mapping[str, tuple[type[Any], str]] = {
+    "dict": (dict, "a dictionary (on the command line: in JSON, -e '{...}')"),
+    "list": (list, "a list (on the command line: in JSON, -e '{...}')"),
+    "path": (str, "a text"),
+}
+_NOTHING = object()
 
 
 class LookupModule(LookupBase):
     """What Ansible calls."""
 
     def run(self, terms: Sequence[str], variables: Mapping[str, Any] | None = None, **kwargs: Any) -> list[bool]:
-        """True for each role. Raises AnsibleLookupError, which names every variable that is wrong."""
-        for role in terms:
-            wrong = self._wrong(role, variables or {})
-            if wrong:
-                raise AnsibleLookupError("; ".join(wrong))
-        return [True for role in terms]
+        """One True for all of the roles. Raises AnsibleLookupError, which names every variable that is wrong."""
+        wrong = [each for role in terms for each in self._wrong(role, variables or {})]
+        if wrong:
+            raise AnsibleLookupError("; ".join(wrong))
+        return [True]
 
     def _wrong(self, role: str, variables: Mapping[str, Any]) -> list[str]:
         try:
@@ -67,11 +77,36 @@ class LookupModule(LookupBase):
             raise AnsibleLookupError(f"{role} is no role of this collection with argument_specs: {error}") from error
         given: dict[str, Any] = {}
         wrong: list[str] = []
-        for name in options:
+        for name, option in options.items():
             if name in variables:
                 try:
-                    given[name] = self._templar.template(variables[name])
+                    # In a list, because a scalar that is omitted by itself is an error from ansible-core 2.19 on.
+                    found = self._templar.template([variables[name]])
                 except AnsibleError as error:
                     wrong.append(f"{name}: {error}")
-        wrong += ArgumentSpecValidator(options).validate(given).error_messages
+                    continue
+                # Before 2.19 what is omitted is a text, which the variables have.
+                values = [value for value in found if value != variables.get("omit", _NOTHING)]
+                if values:
+                    given[name] = values[0]
+                elif "default" in option:
+                    wrong.append(f"{name} is omitted, which does not bring its default back: do not set it at all")
+        misfits = dict(_misfits(options, given))
+        wrong += misfits.values()
+        fitting = {name: value for name, value in given.items() if name not in misfits}
+        wrong += ArgumentSpecValidator(options).validate(fitting).error_messages
         return wrong
+
+
+def _misfits(options: Mapping[str, Any], given: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, str]]:
+    """Names and what is wrong: values that no role can use as they are, though the validator would convert them."""
+    for name, value in given.items():
+        kind = options[name]["type"] if name in options else ""
+        if value is None or kind not in _AS_THEY_ARE:
+            continue
+        plain, words = _AS_THEY_ARE[kind]
+        if not isinstance(value, plain):
+            yield name, f"{within}{name} must be {words}"
+        elif "options" in options[name]:
+            for _inner, told in _misfits(options[name]["options"], value, f"{within}{name}."):
+                yield name, told

@@ -224,15 +224,29 @@ def test_a_wrong_variable_fails_its_host_before_anything_runs(fleet: Fleet, play
     fleet.add("good", healthy())
     fleet.add("type", stale(), fog_multicast_stale_after="soon")
     fleet.add("value", stale(), fog_multicast_method="purge")
+    fleet.add("text", stale(), fog_multicast_probe_hosts="client1")
+    fleet.add("json", stale(), multicast_broken='{"fog": {"hosts": 3, "of": 5}}')
+    fleet.add("key", stale(), multicast_broken={"foog": {"hosts": 3, "of": 5}})
+    fleet.add("report", stale(), multicast_report_dir=["elsewhere"])
+    fleet.add("omitted", healthy(), fog_multicast_node="{{ nowhere | default(omit) }}")
+    wrong = {
+        "type": "fog_multicast_stale_after",
+        "value": "fog_multicast_method",
+        "text": "fog_multicast_probe_hosts must be a list",
+        "json": "multicast_broken must be a dictionary",
+        "key": "multicast_broken.foog",
+        "report": "multicast_report_dir must be a text",
+    }
     head_nodes = fleet.folder / "head_nodes.ini"
     head_nodes.write_text("[hpc_head_nodes]\nhn ansible_connection=local wds_multicast_deployments=often\n")
     run = fleet.run("-i", str(head_nodes), playbook=playbook)
-    assert run.outcomes == {"good": "healthy", "type": "failed", "value": "failed", "hn": "failed"}, run.output
-    assert fleet.calls("type") == fleet.calls("value") == []
-    assert "fog_multicast_stale_after" in run.report["hosts"]["type"]["steps"][0]["detail"]
-    assert "fog_multicast_method" in run.report["hosts"]["value"]["steps"][0]["detail"]
+    failed = dict.fromkeys([*wrong, "hn"], "failed")
+    assert run.outcomes == {"good": "healthy", "omitted": "healthy", **failed}, run.output
+    for name, told in wrong.items():
+        assert fleet.calls(name) == []
+        assert told in run.report["hosts"][name]["steps"][0]["detail"]
     assert "wds_multicast_deployments must be one of" in run.report["hosts"]["hn"]["steps"][0]["detail"]
-    assert (run.code, run.recap) == (2, recap(healthy=1, failed=3))
+    assert (run.code, run.recap) == (2, recap(healthy=2, failed=7))
 
 
 def test_check_mode_plans_and_changes_nothing(fleet: Fleet) -> None:
@@ -778,7 +792,10 @@ def test_the_report_in_all_its_forms(fleet: Fleet) -> None:
 
 @pytest.mark.parametrize(
     ("folder", "said"),
-    [("file", "Set multicast_report_dir to a folder that can be written"), ("{{ nowhere }}", "'nowhere' is undefined")],
+    [
+        ("file", "Set multicast_report_dir to a folder that can be written"),
+        ("{{ nowhere if fog_multicast_result is defined else 'x' }}", "'nowhere' is undefined"),
+    ],
 )
 def test_the_recap_is_last_when_the_report_cannot_be_written(fleet: Fleet, folder: str, said: str) -> None:
     fleet.add("good", healthy())
