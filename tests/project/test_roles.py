@@ -24,8 +24,9 @@ GROUPS = {group for _, _, group in RESULTS} | {"multicast_probe_clients"}
 
 
 def code(role: Path) -> dict[Path, str]:
-    """The role's YAML by file, without comments."""
-    return {path: re.sub(r"#.*", "", path.read_text()) for path in sorted(role.rglob("*.yml"))}
+    """The YAML that runs, by file, without comments. What meta/ only specifies is not among it."""
+    found = [path for path in sorted(role.rglob("*.yml")) if path.parent.name != "meta"]
+    return {path: re.sub(r"#.*", "", path.read_text()) for path in found}
 
 
 def names(role: Path, text: str) -> set[str]:
@@ -83,6 +84,12 @@ def test_no_inventory_group_is_assumed(role):
 def test_nothing_is_restarted_behind_the_back_of_a_gate(role):
     assert not list(role.glob("handlers/*"))
     assert not [path for path, text in code(role).items() if re.search(r"^\s*notify:", text, re.MULTILINE)]
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_there_are_no_tags_and_the_readme_says_so(role):
+    assert not [path for path, text in code(role).items() if re.search(r"^\s*(?:- )?tags:", text, re.MULTILINE)]
+    assert "The role has no tags, because " in (role / "README.md").read_text()
 
 
 def test_readmes_are_current():
