@@ -106,20 +106,22 @@ def link_collection():
 
 def install_python_packages(level):
     level = "dev" if level == "all" else level  # each tool of test-all has a virtual environment of its own
-    files = {
-        "runtime": ["-r", "requirements.txt", "-c", "requirements-dev.txt"],
-        "lab": ["-r", "requirements.txt", "-r", "requirements-lab.txt", "-c", "requirements-dev.txt"],
-        "dev": ["-r", "requirements-dev.txt"],
-    }[level]
     digest = hashlib.sha256(sys.version.encode())
     nodes = "extensions/head_nodes/requirements.txt"
     for name in ("requirements.txt", "requirements-lab.txt", nodes, "requirements-dev.txt"):
         digest.update((ROOT / name).read_bytes())
     stamp = VENV / "stamp"
-    done = stamp.read_text().split() if stamp.exists() else ["", ""]
+    done = stamp.read_text().split() if stamp.exists() else ["", LEVELS[0]]
     current = done[0] == digest.hexdigest()
     if current and LEVELS.index(done[1]) >= LEVELS.index(level):
         return
+    # What was there is made anew, not less of it: `make repair` takes nobody's test tools away.
+    level = max(level, done[1], key=LEVELS.index)
+    files = {
+        "runtime": ["-r", "requirements.txt", "-c", "requirements-dev.txt"],
+        "lab": ["-r", "requirements.txt", "-r", "requirements-lab.txt", "-c", "requirements-dev.txt"],
+        "dev": ["-r", "requirements-dev.txt"],
+    }[level]
     print(f"set-up: Python packages ({level}) into .venv", flush=True)
     if not current:
         subprocess.check_call([sys.executable, "-m", "venv", "--clear", str(VENV)])

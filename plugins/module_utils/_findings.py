@@ -681,7 +681,7 @@ CATALOGUE = {
         "Switch on multicast routing (PIM) between the networks, or keep the server and its clients in one network.",
         False,
         None,
-        "facts/fog.md section 2; issue 4, section 1",
+        "facts/fog.md section 2; how-it-decides.md, the probe",
     ),
     "net.data.differs": Entry(
         ERROR,
