@@ -12,7 +12,7 @@ description:
   - Fails where a variable of a role has a wrong type or a value that is none of its choices.
   - Numbers and booleans may be given as text, as C(-e key=value) does. A list, a dictionary or a path must be one,
     because the roles use it as it is.
-  - A variable that is omitted, as by C(default(omit)), counts as not set. One for which the role has a default must not
+  - A variable that is omitted (C(omit)) counts as not set. One for which the role has a default must not
     be omitted, because the default does not come back.
   - Ansible does the same at the start of a role, in a task of its own. Such a task is a good part of what the look at a
     healthy host costs, so the roles of this collection do it within the look.
