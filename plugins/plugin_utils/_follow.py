@@ -63,7 +63,7 @@ class Line(NamedTuple):
 class Follower:
     """Reads ``path`` from ``place`` on; without a place from the end of the file that is there now.
 
-    What was appended to a file that was then cut or deleted while nobody had it open is gone, for this reader too.
+    What nobody has read of a file that is deleted is gone, and of one that is cut what its copy does not hold.
     """
 
     def __init__(self, path: str, place: Place | None = None) -> None:
@@ -143,14 +143,30 @@ class Follower:
         return line
 
     def _fill(self) -> bool:
-        """Read on; whether that brought anything. A file that has other bytes before the place begins anew."""
+        """Read on; whether that brought anything. A file that has other bytes before the place was cut."""
         known = len(self._buffer)
-        data = os.pread(self._descriptor, len(self._tail) + CHUNK, self._offset - len(self._tail))
+        data = self._ahead()
         if data[: len(self._tail)] != self._tail:
-            self._offset, self._tail, known = 0, b"", 0
-            data = os.pread(self._descriptor, CHUNK, 0)
+            self._after_cut()
+            known = 0
+            data = self._ahead()
         self._buffer = data[len(self._tail) :]
         return len(self._buffer) > known
+
+    def _ahead(self) -> bytes:
+        return os.pread(self._descriptor, len(self._tail) + CHUNK, self._offset - len(self._tail))
+
+    def _after_cut(self) -> None:
+        """Go on in the copy that was made before the file was cut, or else at the file's beginning."""
+        for path, _found in self._rotated():
+            descriptor = _opened(path)
+            if descriptor >= 0 and _before(descriptor, self._offset) == self._tail:
+                os.close(self._descriptor)
+                self._descriptor = descriptor
+                return
+            if descriptor >= 0:
+                os.close(descriptor)
+        self._offset, self._tail = 0, b""
 
     def _moved(self) -> bool:
         mine = os.fstat(self._descriptor)
@@ -175,14 +191,14 @@ class Follower:
         """
         known = []
         for path in (self.path, *(path for path, _found in self._rotated())):
-            self._open(path)
-            if self._descriptor < 0:
+            descriptor = _opened(path)
+            if descriptor < 0:
                 continue
-            found = os.fstat(self._descriptor)
-            before = os.pread(self._descriptor, min(place.offset, TAIL), max(0, place.offset - TAIL))
+            found = os.fstat(descriptor)
+            before = _before(descriptor, place.offset)
             same = (found.st_dev, found.st_ino) == place[:2]
             read = place.offset > 0 and _digest(before) == place.tail
-            self.close()
+            os.close(descriptor)
             if same or read:
                 known.append((same and read, read, path, before if read else b""))
         if known:
@@ -191,13 +207,14 @@ class Follower:
             self._offset, self._tail = place.offset if read else 0, before
 
     def _rotated(self) -> list[tuple[str, os.stat_result]]:
+        """The files that were put aside, but for what is none or may not be read: that is lost, and nothing else."""
         path = Path(self.path)
         found = []
         try:
             with os.scandir(path.parent) as entries:
                 for entry in entries:
                     name = entry.name
-                    if name.startswith(path.name) and _ROTATED.fullmatch(name[len(path.name) :]):
+                    if name.startswith(path.name) and _ROTATED.fullmatch(name[len(path.name) :]) and _usable(entry):
                         found.append((entry.path, entry.stat()))
         except (FileNotFoundError, NotADirectoryError):
             return []
@@ -205,15 +222,7 @@ class Follower:
 
     def _open(self, path: str) -> None:
         """Open a file at its beginning; nothing is open afterwards where there is none."""
-        try:
-            # A log path may hold anything; opening a named pipe would wait for a writer for ever.
-            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        except (FileNotFoundError, NotADirectoryError):
-            return
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            os.close(descriptor)
-            raise OSError(f"{path} is no regular file")
-        self._descriptor = descriptor
+        self._descriptor = _opened(path)
 
     def _to_end(self) -> None:
         """Stand behind the last complete line."""
@@ -221,7 +230,29 @@ class Follower:
         start = max(0, size - CHUNK)
         end = os.pread(self._descriptor, size - start, start).rfind(b"\n") + 1
         self._offset = start + end if end or not start else size
-        self._tail = os.pread(self._descriptor, min(self._offset, TAIL), max(0, self._offset - TAIL))
+        self._tail = _before(self._descriptor, self._offset)
+
+
+def _opened(path: str) -> int:
+    """A descriptor of the file; -1 where there is none. Raises OSError where it is no regular file or not readable."""
+    try:
+        # A log path may hold anything; opening a named pipe would wait for a writer for ever.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        return -1
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(f"{path} is no regular file")
+    return descriptor
+
+
+def _usable(entry: "os.DirEntry[str]") -> bool:
+    return entry.is_file() and os.access(entry.path, os.R_OK, effective_ids=True)
+
+
+def _before(descriptor: int, offset: int) -> bytes:
+    """The bytes before a place, by which its file is known again."""
+    return os.pread(descriptor, min(offset, TAIL), max(0, offset - TAIL))
 
 
 def _digest(data: bytes) -> str:

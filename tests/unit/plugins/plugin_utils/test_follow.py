@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 from unittest import mock
 
@@ -39,6 +40,17 @@ def path(tmp_path):
 def append(path, text):
     with path.open("a") as file:
         file.write(text)
+
+
+@contextmanager
+def nobody():
+    """Root may read everything, so root is somebody else here."""
+    user = os.geteuid()
+    os.seteuid(user or 65534)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
 
 
 def test_begins_at_the_end_of_what_is_there_and_at_the_beginning_of_what_comes(path, tmp_path):
@@ -87,6 +99,44 @@ def test_cut_while_it_is_read(path):
     assert drained(follower) == []
     path.write_text("2\n")
     assert drained(follower) == ["2"]
+
+
+def test_copied_and_cut_while_it_is_read(path):
+    """Logrotate's copytruncate: what was appended between the last look and the copy is in the copy."""
+    append(path, "one\n")
+    follower = _follow.Follower(str(path), _follow.NOWHERE)
+    assert drained(follower) == ["one"]
+    append(path, "two\n")
+    shutil.copy(path, path.with_name("multicast.log.1"))
+    path.write_text("")
+    append(path, "three\n")
+    assert [line for _poll in range(3) for line in drained(follower)] == ["two", "three"]
+
+
+def test_rotated_files_that_cannot_be_read_stop_nothing():
+    """As a user that may read the log and not what root put aside, and with a folder of such a name."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "multicast.log"
+        append(path, "one\n")
+        path.parent.chmod(0o755)
+        path.with_name("multicast.log.1").mkdir()
+        append(path.with_name("multicast.log.2"), "older\n")
+        path.with_name("multicast.log.2").chmod(0)
+        with nobody():
+            follower = _follow.Follower(str(path), _follow.NOWHERE)
+            assert drained(follower) == ["one"]
+            follower = again(follower)
+            assert drained(follower) == []
+        path.rename(path.with_name("multicast.log.3"))
+        append(path, "two\n")
+        with nobody():
+            assert [line for _poll in range(3) for line in drained(follower)] == ["two"]
+
+
+def test_what_may_not_be_read_is_not_passed_over_when_it_is_the_log_itself(path):
+    path.mkdir()
+    with pytest.raises(OSError, match="no regular file"):
+        _follow.Follower(str(path), _follow.Place(1, 2, 3, "x"))
 
 
 def test_rotated_twice_while_nobody_read(path):
@@ -173,6 +223,7 @@ class World:
         self.number = 0
         self.begun = False
         self.clock = 0
+        self.cuts = {}  # inode of a file that was cut since it last looked -> the copies by which it finds its way
         self.lost = set()
         self.seen = []
         self.follower = _follow.Follower(str(self.path), _follow.NOWHERE)
@@ -203,11 +254,16 @@ class World:
         return set(self.files.get(inode, ())) - set(self.seen)
 
     def gone(self, path):
-        """Before a file is deleted: who has it open can read it to its end."""
+        """Before a file is deleted: who has it open, and need not read a copy of it first, can read it to its end."""
         inode = path.stat().st_ino
-        if self.follower.place.inode != inode:
+        if self.follower.place.inode != inode or self.cuts.get(inode):
             self.lost |= self.unread(inode)
             self.files.pop(inode, None)
+        for copies in self.cuts.values():
+            # Without the first copy it cannot tell that the others came after it.
+            if copies[:1] == [inode]:
+                self.lost |= {number for copy in copies for number in self.unread(copy)}
+                copies.clear()
 
     def delete(self):
         if self.path.exists():
@@ -235,22 +291,31 @@ class World:
     def cut(self, copied):
         if not self.path.exists():
             return
-        self.lost |= self.unread(self.path.stat().st_ino)
+        place, inode = self.follower.place, self.path.stat().st_ino
+        known = place.offset and self.cuts.get(inode, True) if place.inode == inode else place != _follow.NOWHERE
+        if not copied or not known:
+            # There is no copy, or it has nothing that was read, by which it could be known for one.
+            self.lost |= self.unread(inode)
         if copied:
             self.shift()
             shutil.copy(self.path, self.rotated(1))
+            self.files[self.rotated(1).stat().st_ino] = self.files[inode]
             self.tick(self.rotated(1))
+        copies = self.cuts.setdefault(inode, [])
+        copies += [self.rotated(1).stat().st_ino] if copied and known else []
         os.truncate(self.path, 0)
-        self.files[self.path.stat().st_ino] = []
+        self.files[inode] = []
         self.tick(self.path)
         self.begun = False
 
     def poll(self):
+        self.cuts.clear()
         for text in drained(self.follower):
             assert text[6] == ":"
             self.seen.append(int(text[:6]))
 
     def restart(self):
+        self.cuts.clear()
         held = self.follower.place
         there = [path for path in self.path.parent.iterdir() if path.stat().st_ino == held.inode]
         if held != _follow.NOWHERE and not there:
