@@ -16,7 +16,7 @@ from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
 # Relative: ansible-rulebook has no loader of collections (extensions/eda/plugins/event_source).
-from ..module_utils._findings import ERROR, Finding, finding
+from ..module_utils._findings import CATALOGUE, ERROR, Finding, finding
 from ..module_utils._fog import log
 
 SILENT = "fog.log.silent"
@@ -61,6 +61,7 @@ _OF_DAEMON = (
     "database_waiting",
 )
 IDS = frozenset((SILENT, *(entry[0] for entry in TROUBLE.values())))
+_ERRORS = frozenset(each for each in IDS if CATALOGUE[each].severity == ERROR)
 # What a daemon that looks for sessions has no more of; it writes no line of these beside one of those (recorded logs).
 _WORKS = log.LIFE | {"idle"}
 _ENDED = ("not_master", "interface_waiting", "no_sender_binary", "disabled", "database_waiting")
@@ -142,11 +143,15 @@ class Diary:
         return {"heard": self.heard, "interval": self._interval, "told": told, "alive": dict(self._alive)}
 
     def restore(self, data: Any) -> None:
-        """Take up what :meth:`as_dict` gave. Raises ValueError, KeyError or TypeError where it is something else."""
+        """Take up what :meth:`as_dict` gave. Raises ValueError, KeyError or TypeError where it is something else.
+
+        Whether a run that was due came to its end, nobody knows any more: it counts as held back, and so comes again
+        after the cool-down, if the daemon still complains.
+        """
         self.heard, self._interval = float(data["heard"]), float(data["interval"])
         self._alive = {str(session): float(stamp) for session, stamp in data["alive"].items()}
         self._told = {
-            str(key): Told(float(seen), float(at), int(times), bool(held))
+            str(key): Told(float(seen), float(at), int(times), bool(held) or key.split(" ")[0] in _ERRORS)
             for key, (seen, at, times, held) in data["told"].items()
         }
 

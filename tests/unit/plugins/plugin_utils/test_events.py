@@ -221,13 +221,25 @@ def test_no_more_runs_than_allowed(steps, most, cool_down):
 
 
 @given(st.lists(st.tuples(st.integers(0, 700), st.sampled_from([*LINES, IDLE, SESSION + "is no longer running"]))))
-def test_a_restart_changes_nothing(steps):
-    with_restarts, without = Log(), Log()
+def test_a_restart_changes_nothing_before_the_cool_down_is_over(steps):
+    wishes = WISHES._replace(cool_down=WISHES.repeat_after)
+    with_restarts, without = Log(wishes), Log(wishes)
     seconds = 0
     for passed, text in steps:
         seconds += passed
         assert with_restarts.write(seconds, text) == without.write(seconds, text)
         with_restarts.restart()
+
+
+def test_after_a_restart_a_run_counts_as_held_back_once():
+    """Nobody knows whether it came to its end."""
+    ignored = " | Ignoring configured interface eth9; 10.0.0.1 routes over eth0"
+    log = Log()
+    assert log.write(0, MASTER)["meta"]["run"]
+    assert log.write(0, ignored)["meta"]["held"] == "severity"
+    log.restart()
+    events = [(s, log.write(s, text)) for s in range(10, 3600, 10) for text in (MASTER, ignored)]
+    assert [(s, event["id"], event["meta"]["run"]) for s, event in events if event] == [(600, LINES[MASTER], True)]
 
 
 def test_the_same_line_read_again_gives_the_same_id():

@@ -125,6 +125,31 @@ def test_goes_on_after_a_restart(site):
     assert site.told() == [NOT_LOCAL]
 
 
+def test_a_run_that_a_restart_cut_off_comes_again_after_the_cool_down(tmp_path):
+    """Two hosts complain; ansible-rulebook runs one playbook after the other, and is ended during the first."""
+    site = Site(tmp_path, path=str(tmp_path / "*" / "multicast.log"), host_pattern=PATTERN)
+    del site.args["host"]
+    both = ["fog1/multicast.log", "fog2/multicast.log"]
+    site.begin()
+    for name in both:
+        site.write(MASTER, name)
+    assert site.told() == [NOT_MASTER, ("fog2", "fog.node.master_not_local")]
+    site.end()
+    site.begin()
+    site.now += 10
+    for name in both:
+        site.write(MASTER, name)
+    assert site.told() == []
+    site.now += 590
+    # The first one was repaired.
+    site.write(IDLE, both[0])
+    site.write(MASTER, both[1])
+    assert site.told() == [("fog2", "fog.node.master_not_local")]
+    site.write(MASTER, both[1])
+    assert site.told() == []
+    site.end()
+
+
 def test_what_was_not_accepted_comes_again_with_the_same_id(site):
     site.begin()
     site.write(IDLE + MASTER)
@@ -272,10 +297,6 @@ def test_a_log_that_cannot_be_read_for_a_while(site, caplog):
         f"{site.args['path']} cannot be read: Permission denied"
     ]
     assert site.told() == [NOT_MASTER]
-
-
-class Killed(Exception):
-    pass
 
 
 STEPS = st.one_of(
