@@ -10,7 +10,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.lab import witness
 from tests.lab.borrow import borrowed
 from tests.lab.conftest import Boot
 from tests.lab.fog import layout, processes
@@ -32,7 +33,6 @@ from tests.project.venvs import platform
 
 PLUGIN = ROOT / "extensions" / "eda" / "plugins" / "event_source" / "fog_multicast_log.py"
 RULEBOOK = ROOT / "extensions" / "eda" / "rulebooks" / "fog_multicast.yml"
-UNITS = ROOT / "extensions" / "systemd"
 MASTER = "[11-22-26 8:00:00 am]  | This is not the master node\n"
 WAITING = "[11-22-26 8:00:00 am] Interface not ready, waiting for it to come up: 10.0.0.1\n"
 #: For whatever a slow machine takes long for.
@@ -153,6 +153,7 @@ def test_documented_arguments_are_those_there_are(plugin: dict[str, Any], tmp_pa
     module = plugin["_watch"]()
     given = module.options({"host": "fog1"})
     wishes = given.wishes._asdict()
+    assert documented.pop("feedback")["default"] is False  # ansible-rulebook's own
     assert set(documented) == {"path", "host", "host_pattern", "state", "poll", *wishes}
     defaults = {name: option["default"] for name, option in documented.items() if "default" in option}
     assert defaults == {
@@ -168,7 +169,7 @@ def test_documented_arguments_are_those_there_are(plugin: dict[str, Any], tmp_pa
 def test_examples_are_valid(plugin: dict[str, Any]) -> None:
     module = plugin["_watch"]()
     examples = yaml.safe_load(plugin["EXAMPLES"])
-    assert len(examples) == 2
+    assert len(examples) == 3
     for example in examples:
         module.options(example["imaging.multicast.fog_multicast_log"])
 
@@ -190,41 +191,30 @@ def test_variables_of_the_rulebook_are_documented_with_their_defaults(plugin: di
     assert documented == {name: shown.get(value, value.strip("'")) for name, value in given.items()}
     (source,) = (each["imaging.multicast.fog_multicast_log"] for each in yaml.safe_load(text)[0]["sources"])
     options = yaml.safe_load(plugin["DOCUMENTATION"])["options"]
-    assert set(source) == set(options) - {"poll"}
+    assert set(source) == set(options) - {"feedback", "poll"}
     for name, option in options.items():
         variable = {"path": "multicast_log"}.get(name, f"multicast_{name}")
-        if name not in ("poll", "host", "host_pattern", "ignore", "path"):
+        if name not in ("feedback", "poll", "host", "host_pattern", "ignore", "path"):
             assert given[variable].strip("'") == str(option["default"]), name
 
 
-# --- under ansible-rulebook, in the lab -----------------------------------------------------------------------------
+# --- under ansible-rulebook -----------------------------------------------------------------------------------------
 
 
-class Rulebook:
-    """ansible-rulebook with the collection's rulebook in the lab's network; it reads the hosts' own log files."""
+class Running:
+    """ansible-rulebook with these arguments; ``through`` makes the command that runs it."""
 
-    def __init__(self, lab: Lab, collections: Path, folder: Path, variables: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        collections: Path,
+        folder: Path,
+        arguments: Sequence[str],
+        through: Callable[[list[str]], list[str]] = list,
+    ) -> None:
         self.output = folder / f"output-{len(list(folder.glob('output-*')))}"
-        self.state = folder / "state" / "events.json"
         bin_ = platform("eda")
         home = folder / "home"
         home.mkdir(exist_ok=True)
-        given = folder / "variables.yml"
-        given.write_text(
-            yaml.safe_dump(
-                {
-                    "multicast_log": [str(lab.folder / "hosts" / "*" / "root" / layout.LOG[1:])],
-                    "multicast_host_pattern": "/hosts/(?P<host>[^/]+)/root/",
-                    "multicast_state": str(self.state),
-                    "multicast_report_dir": str(folder / "report"),
-                    "multicast_playbook": "repair_multicast",
-                    "multicast_silent_after": 3600,
-                    **variables,
-                }
-            )
-        )
-        argv = [str(bin_ / "ansible-rulebook"), "--rulebook", "imaging.multicast.fog_multicast"]
-        argv += ["--inventory", str(lab.inventory), "--vars", str(given), "--verbose"]
         env = environment(
             ANSIBLE_COLLECTIONS_PATH=str(collections),
             ANSIBLE_HOME=str(home / "ansible"),
@@ -235,7 +225,7 @@ class Rulebook:
         )
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(
-                lab.command(argv),
+                through([str(bin_ / "ansible-rulebook"), *arguments, "--verbose"]),
                 cwd=folder,
                 env=env,
                 stdin=subprocess.DEVNULL,
@@ -243,7 +233,6 @@ class Rulebook:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self.says("Waiting for events")
 
     def text(self) -> str:
         return self.output.read_text(encoding="utf-8", errors="replace")
@@ -265,6 +254,29 @@ class Rulebook:
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+
+
+class Rulebook(Running):
+    """The collection's rulebook in the lab's network; it reads the hosts' own log files."""
+
+    def __init__(self, lab: Lab, collections: Path, folder: Path, variables: Mapping[str, Any]) -> None:
+        self.state = folder / "state" / "events.json"
+        given = folder / "variables.yml"
+        given.write_text(
+            yaml.safe_dump(
+                {
+                    "multicast_log": [str(lab.folder / "hosts" / "*" / "root" / layout.LOG[1:])],
+                    "multicast_host_pattern": "/hosts/(?P<host>[^/]+)/root/",
+                    "multicast_state": str(self.state),
+                    "multicast_report_dir": str(folder / "report"),
+                    "multicast_silent_after": 3600,
+                    **variables,
+                }
+            )
+        )
+        arguments = ["--rulebook", "imaging.multicast.fog_multicast", "--inventory", str(lab.inventory)]
+        super().__init__(collections, folder, [*arguments, "--vars", str(given)], lab.command)
+        self.says("Waiting for events")
 
     def told(self, host: Host, finding: str, held: bool) -> None:
         """Wait until this was told of the host, and whether its run was held back."""
@@ -291,11 +303,72 @@ def logins(host: Host) -> int:
     return host.run(["journalctl", "--unit=ssh", "--output=cat"]).stdout.count("Accepted publickey")
 
 
+def examples(plugin: dict[str, Any], folder: Path, feedback: bool) -> list[str]:
+    """Arguments for a rulebook that prints what the documentation's examples with or without feedback tell.
+
+    Only where the log and the state are is changed: ``N.log`` and ``N.json`` in the folder.
+    """
+    rulebook = []
+    for number, example in enumerate(yaml.safe_load(plugin["EXAMPLES"])):
+        source = example["imaging.multicast.fog_multicast_log"]
+        if source.get("feedback", False) is feedback:
+            source["state"] = str(folder / f"{number}.json")
+            if "host_pattern" not in source:
+                source["path"] = str(folder / f"{number}.log")
+            action = {"print_event": {"pretty": True}}
+            rules = [{"name": "Tell", "condition": "event.meta.run is defined", "action": action}]
+            rulebook.append({"name": f"Example {number}", "hosts": "all", "sources": [example], "rules": rules})
+    (folder / "examples.yml").write_text(yaml.safe_dump(rulebook))
+    (folder / "inventory").write_text("fog.example.org\n")
+    return ["--rulebook", str(folder / "examples.yml"), "--inventory", str(folder / "inventory")]
+
+
+@pytest.mark.parametrize(("feedback", "more", "number"), [(False, [], 0), (True, ["--persistence-id", "7"], 2)])
+def test_ansible_rulebook_takes_the_examples(
+    plugin: dict[str, Any], installed: Path, tmp_path: Path, feedback: bool, more: list[str], number: int
+) -> None:
+    """``number`` is an example with one log."""
+    running = Running(installed, tmp_path, [*examples(plugin, tmp_path, feedback), *more])
+    log, state = tmp_path / f"{number}.log", tmp_path / f"{number}.json"
+    try:
+        running.says("Waiting for events")
+        processes.wait_for("the event source", state.exists, PATIENCE)
+        log.write_text(MASTER + WAITING)
+        running.says("'id': 'fog.node.master_not_local'")
+        running.says("'id': 'fog.node.address_not_local'")
+        processes.wait_for("both to be kept", lambda: kept(state) == len(MASTER + WAITING), PATIENCE)
+    finally:
+        running.kill()
+
+
+def test_ansible_rulebook_wants_a_persistence_id_for_feedback(
+    plugin: dict[str, Any], installed: Path, tmp_path: Path
+) -> None:
+    running = Running(installed, tmp_path, examples(plugin, tmp_path, feedback=True))
+    assert running.process.wait(PATIENCE) != 0
+    assert "has requested feedback but persistence has not been enabled" in running.text()
+
+
+def test_by_default_it_only_looks(lab: Lab, boot: Boot, installed: Path, tmp_path: Path) -> None:
+    with borrowed(lab, boot, "fog1") as (fog1,):
+        rulebook = Rulebook(lab, installed, tmp_path, {})
+        try:
+            FAULTS["no-master"](lab, fog1)
+            before = witness.checksums(fog1)
+            rulebook.says("fleet 1 | healthy 0 | repaired 0 | would repair 1")
+        finally:
+            rulebook.kill()
+        assert before
+        assert witness.checksums(fog1) == before
+        assert list(json.loads((tmp_path / "report" / "report.json").read_text())["hosts"]) == ["fog1"]
+
+
 def test_hosts_are_repaired_by_themselves_within_cool_down_and_cap(
     lab: Lab, boot: Boot, installed: Path, tmp_path: Path
 ) -> None:
     with borrowed(lab, boot, "fog1", "fog2") as (fog1, fog2):
-        rulebook = Rulebook(lab, installed, tmp_path, {"multicast_cool_down": 36000, "multicast_max_per_hour": 1})
+        wishes = {"multicast_playbook": "repair_multicast", "multicast_cool_down": 36000}
+        rulebook = Rulebook(lab, installed, tmp_path, {**wishes, "multicast_max_per_hour": 1})
         try:
             # Repaired, and nobody started a playbook. Nothing is looked at on the host that did not complain.
             before = logins(fog2)
@@ -322,7 +395,7 @@ def test_hosts_are_repaired_by_themselves_within_cool_down_and_cap(
         # cool-down of the first host still holds.
         runs = json.loads(rulebook.state.read_text())["runs"]
         assert [name for _when, name in runs] == ["fog1"]
-        rulebook = Rulebook(lab, installed, tmp_path, {"multicast_cool_down": 36000, "multicast_max_per_hour": 5})
+        rulebook = Rulebook(lab, installed, tmp_path, {**wishes, "multicast_max_per_hour": 5})
         try:
             log_shows(fog2, "* No new tasks found", last=True, timeout=PATIENCE)
             assert member(fog2, "ngmHostname") == fog2.address

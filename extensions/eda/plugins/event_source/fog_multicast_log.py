@@ -29,7 +29,13 @@ description:
     or V(severity) (the finding is no error). What was held back by the first two comes again when a run is allowed and
     the daemon still complains.
   - The next event is taken from the log when the one before was accepted, and nothing is left out.
+    It counts as accepted when the queue of ansible-rulebook has it, and with C(feedback) when the rule engine has it.
 options:
+  feedback:
+    description:
+      - An option of ansible-rulebook itself, which takes it with C(--persistence-id) only and does not start otherwise.
+    type: bool
+    default: false
   path:
     description:
       - The log, as this machine sees it. With a list or a pattern (C(*), C(?), C([...]), C(**)) there are several, and
@@ -89,7 +95,6 @@ EXAMPLES = r"""
 - name: multicast
   imaging.multicast.fog_multicast_log:
     host: fog.example.org
-    feedback: true
 
 # Several servers, whose logs rsyslog brings to one machine.
 - name: multicast
@@ -98,6 +103,11 @@ EXAMPLES = r"""
     host_pattern: ^/var/log/fog/(?P<host>[^/]+)/
     cool_down: 900
     max_per_hour: 10
+
+# With ansible-rulebook --persistence-id.
+- name: multicast
+  imaging.multicast.fog_multicast_log:
+    host: fog.example.org
     feedback: true
 """
 
