@@ -11,8 +11,8 @@ import pytest
 import yaml
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible_collections.imaging.multicast.plugins.module_utils._wds.channel import ChannelError
-from ansible_collections.imaging.multicast.tests.unit.plugins.module_utils.wds import head_node
-from ansible_collections.imaging.multicast.tests.unit.plugins.module_utils.wds.machine import NAME, Machine
+from ansible_collections.imaging.multicast.tests.unit.plugins.module_utils._wds import head_node
+from ansible_collections.imaging.multicast.tests.unit.plugins.module_utils._wds.machine import NAME, Machine
 
 PLUGINS = "ansible_collections.imaging.multicast.plugins."
 NAMES = ("wds_multicast_info", "wds_multicast_namespace", "wds_transport_server")

@@ -35,7 +35,7 @@ from ansible_collections.imaging.multicast.plugins.module_utils._wds.channel imp
     UnreachableError,
 )
 from ansible_collections.imaging.multicast.plugins.plugin_utils import _windows
-from ansible_collections.imaging.multicast.tests.unit.plugins.module_utils.wds.wire import OBSERVATION, framed
+from ansible_collections.imaging.multicast.tests.unit.plugins.module_utils._wds.wire import OBSERVATION, framed
 
 READ = Command("wds", "sc.exe", ("query", "WDSServer"))
 WRITE = Command("new", "wdsutil.exe", ("/New-Namespace", "/Namespace:HN1-CCP"))
@@ -287,7 +287,7 @@ def test_the_observation_is_one_script_over_any_connection(any_connection, head)
 
 
 def test_what_stands_before_a_script_over_ssh_is_powershell_too():
-    from ansible_collections.imaging.multicast.tests.unit.plugins.module_utils.wds import test_scripts
+    from ansible_collections.imaging.multicast.tests.unit.plugins.module_utils._wds import test_scripts
 
     text = _windows._UTF_8 + batch.encoded("'a'")
     assert test_scripts.faults(text) == []

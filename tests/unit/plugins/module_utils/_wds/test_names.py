@@ -7,7 +7,7 @@
 import pytest
 from ansible_collections.imaging.multicast.plugins.module_utils._wds import names
 from ansible_collections.imaging.multicast.plugins.module_utils._wds.errors import UnsendableError
-from ansible_collections.imaging.multicast.tests.unit.plugins.module_utils.wds.wire import (
+from ansible_collections.imaging.multicast.tests.unit.plugins.module_utils._wds.wire import (
     HOSTILE,
     SENDABLE,
     cmd_words,

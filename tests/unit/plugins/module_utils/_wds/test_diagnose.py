@@ -9,7 +9,7 @@ from ansible_collections.imaging.multicast.plugins.module_utils import _findings
 from ansible_collections.imaging.multicast.plugins.module_utils._wds import diagnose, snapshot
 from ansible_collections.imaging.multicast.plugins.module_utils._wds.batch import Answer
 from ansible_collections.imaging.multicast.plugins.module_utils._wds.diagnose import Definition, Wish
-from ansible_collections.imaging.multicast.tests.unit.plugins.module_utils.wds import head_node
+from ansible_collections.imaging.multicast.tests.unit.plugins.module_utils._wds import head_node
 from hypothesis import given
 from hypothesis import strategies as st
 

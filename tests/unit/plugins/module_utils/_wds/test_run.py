@@ -12,8 +12,8 @@ import pytest
 from ansible_collections.imaging.multicast.plugins.module_utils._flow import Failure
 from ansible_collections.imaging.multicast.plugins.module_utils._wds import run, writes
 from ansible_collections.imaging.multicast.plugins.module_utils._wds.channel import DeniedError, LostError
-from ansible_collections.imaging.multicast.tests.unit.plugins.module_utils.wds import head_node
-from ansible_collections.imaging.multicast.tests.unit.plugins.module_utils.wds.machine import NAME
+from ansible_collections.imaging.multicast.tests.unit.plugins.module_utils._wds import head_node
+from ansible_collections.imaging.multicast.tests.unit.plugins.module_utils._wds.machine import NAME
 from hypothesis import given
 from hypothesis import strategies as st
 

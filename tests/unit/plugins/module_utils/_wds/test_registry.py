@@ -12,8 +12,8 @@ from ansible_collections.imaging.multicast.plugins.module_utils._wds.registry im
     fold,
     parse_registry,
 )
-from ansible_collections.imaging.multicast.tests.unit.plugins.module_utils.wds import head_node
-from ansible_collections.imaging.multicast.tests.unit.plugins.module_utils.wds.linear import assert_linear
+from ansible_collections.imaging.multicast.tests.unit.plugins.module_utils._wds import head_node
+from ansible_collections.imaging.multicast.tests.unit.plugins.module_utils._wds.linear import assert_linear
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -7,7 +7,7 @@
 from ansible_collections.imaging.multicast.plugins.module_utils._wds import store, writes
 from ansible_collections.imaging.multicast.plugins.module_utils._wds.batch import Answer
 from ansible_collections.imaging.multicast.plugins.module_utils._wds.registry import fold, parse_registry
-from ansible_collections.imaging.multicast.tests.unit.plugins.module_utils.wds import head_node
+from ansible_collections.imaging.multicast.tests.unit.plugins.module_utils._wds import head_node
 from hypothesis import given
 from hypothesis import strategies as st
 

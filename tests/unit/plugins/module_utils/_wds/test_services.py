@@ -6,8 +6,8 @@
 
 import pytest
 from ansible_collections.imaging.multicast.plugins.module_utils._wds.services import Status, parse_status
-from ansible_collections.imaging.multicast.tests.unit.plugins.module_utils.wds import head_node
-from ansible_collections.imaging.multicast.tests.unit.plugins.module_utils.wds.linear import assert_linear
+from ansible_collections.imaging.multicast.tests.unit.plugins.module_utils._wds import head_node
+from ansible_collections.imaging.multicast.tests.unit.plugins.module_utils._wds.linear import assert_linear
 from hypothesis import given
 from hypothesis import strategies as st
 

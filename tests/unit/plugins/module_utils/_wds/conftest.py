@@ -5,7 +5,7 @@
 """Head nodes that can be changed; none of them may have been asked for what it does not model."""
 
 import pytest
-from ansible_collections.imaging.multicast.tests.unit.plugins.module_utils.wds.machine import Machine
+from ansible_collections.imaging.multicast.tests.unit.plugins.module_utils._wds.machine import Machine
 
 
 @pytest.fixture(name="machines")

@@ -10,7 +10,7 @@ import pytest
 from ansible_collections.imaging.multicast.plugins.module_utils._wds import batch, scripts, snapshot
 from ansible_collections.imaging.multicast.plugins.module_utils._wds.batch import Answer, Command, Part, Script
 from ansible_collections.imaging.multicast.plugins.module_utils._wds.errors import FrameError, UnsendableError
-from ansible_collections.imaging.multicast.tests.unit.plugins.module_utils.wds.wire import (
+from ansible_collections.imaging.multicast.tests.unit.plugins.module_utils._wds.wire import (
     NONCE,
     SENDABLE,
     framed,

@@ -16,7 +16,7 @@ from ansible_collections.imaging.multicast.plugins.module_utils._wds.snapshot im
     Service,
     unread_parts,
 )
-from ansible_collections.imaging.multicast.tests.unit.plugins.module_utils.wds import head_node
+from ansible_collections.imaging.multicast.tests.unit.plugins.module_utils._wds import head_node
 
 NAMESPACE = Namespace("HEADNODE-CCP", 1, "HPC images", "", "WDS", "C:\\Program Files\\HPC\\Images", 0, 0, 0, None, True)
 LOGS = r"C:\HPC\SpoolDir\DeploymentLogs"

@@ -12,8 +12,8 @@ from ansible_collections.imaging.multicast.plugins.module_utils._flow import Fai
 from ansible_collections.imaging.multicast.plugins.module_utils._wds import run, writes
 from ansible_collections.imaging.multicast.plugins.module_utils._wds.batch import Answer
 from ansible_collections.imaging.multicast.plugins.module_utils._wds.channel import ChannelError, DeniedError
-from ansible_collections.imaging.multicast.tests.unit.plugins.module_utils.wds import head_node
-from ansible_collections.imaging.multicast.tests.unit.plugins.module_utils.wds.machine import BOOTS, NAME
+from ansible_collections.imaging.multicast.tests.unit.plugins.module_utils._wds import head_node
+from ansible_collections.imaging.multicast.tests.unit.plugins.module_utils._wds.machine import BOOTS, NAME
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -8,7 +8,7 @@ import pytest
 from ansible_collections.imaging.multicast.plugins.module_utils._wds import batch, scripts, winrs
 from ansible_collections.imaging.multicast.plugins.module_utils._wds.batch import Answer, Command
 from ansible_collections.imaging.multicast.plugins.module_utils._wds.errors import FrameError, UnsendableError
-from ansible_collections.imaging.multicast.tests.unit.plugins.module_utils.wds.wire import (
+from ansible_collections.imaging.multicast.tests.unit.plugins.module_utils._wds.wire import (
     NONCE,
     OBSERVATION,
     SENDABLE,

@@ -18,7 +18,7 @@ from ansible_collections.imaging.multicast.plugins.module_utils._wds.channel imp
     UnreachableError,
     UnsendableError,
 )
-from ansible_collections.imaging.multicast.tests.unit.plugins.module_utils.wds.wire import (
+from ansible_collections.imaging.multicast.tests.unit.plugins.module_utils._wds.wire import (
     OBSERVATION,
     Host,
     lost,

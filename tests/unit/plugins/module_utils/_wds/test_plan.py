@@ -17,8 +17,8 @@ from ansible_collections.imaging.multicast.plugins.module_utils._wds.plan import
 )
 from ansible_collections.imaging.multicast.plugins.module_utils._wds.plan_reinstall import STAGES
 from ansible_collections.imaging.multicast.plugins.module_utils._wds.snapshot import Place, observe
-from ansible_collections.imaging.multicast.tests.unit.plugins.module_utils.wds import head_node
-from ansible_collections.imaging.multicast.tests.unit.plugins.module_utils.wds.machine import BOOTS, DEPLOYMENT, NAME
+from ansible_collections.imaging.multicast.tests.unit.plugins.module_utils._wds import head_node
+from ansible_collections.imaging.multicast.tests.unit.plugins.module_utils._wds.machine import BOOTS, DEPLOYMENT, NAME
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -421,7 +421,7 @@ def test_the_steps_are_always_the_end_of_the_whole(stage, then, now, force, inst
 
 
 def _snapshots():
-    from ansible_collections.imaging.multicast.tests.unit.plugins.module_utils.wds.machine import Machine
+    from ansible_collections.imaging.multicast.tests.unit.plugins.module_utils._wds.machine import Machine
 
     installed, absent = Machine(), Machine()
     absent.uninstall()

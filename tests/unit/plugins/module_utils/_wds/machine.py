@@ -11,7 +11,7 @@ What it does not model it refuses: the command ends with 99 and stands in ``refu
 from ansible_collections.imaging.multicast.plugins.module_utils._wds import store
 from ansible_collections.imaging.multicast.plugins.module_utils._wds.batch import Answer, Command
 from ansible_collections.imaging.multicast.plugins.module_utils._wds.channel import ChannelError, LostError
-from ansible_collections.imaging.multicast.tests.unit.plugins.module_utils.wds import head_node
+from ansible_collections.imaging.multicast.tests.unit.plugins.module_utils._wds import head_node
 
 NAME = "HEADNODE-CCP"
 DEFINITION = {name: (kind, data) for name, kind, data in head_node.HEADNODE}
