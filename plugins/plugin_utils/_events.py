@@ -47,7 +47,6 @@ TROUBLE: Mapping[str, tuple[str, str, str]] = {
     "bad_port": _REFUSED,
     "no_clients": _REFUSED,
     "not_started": _REFUSED,
-    "no_slots": _REFUSED,
     "no_tasks_associated": _REFUSED,
 }
 # A session's name is free text, and one that reads like such a line is none.

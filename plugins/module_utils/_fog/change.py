@@ -26,6 +26,7 @@ from typing import (
 
 from .._flow import Failure, as_dicts, finish
 from .._steps import DONE, PLANNED, Plan, Result, Step, changed
+from .diagnose import write_objection
 from .options import Options
 from .plan import plan_interface, plan_reset, plan_service
 from .plan_daemon import RESTART_GATE
@@ -217,8 +218,9 @@ def _restore(params: Mapping[str, Any], check_mode: bool, tell: Tell) -> Dict[st
 
     options = begin(params)
     before = look(params, options)
-    if before.snapshot.database.error:
-        raise Failure(before.snapshot.database.error, {"findings": as_dicts(before.findings)})
+    objection = write_objection(before.snapshot)
+    if objection:
+        raise Failure(objection, {"findings": as_dicts(before.findings)})
     with _locked(params, options, tell, check_mode) as (connection, name, waited):
         saved = read_backup(params["restore_from"], name)
         current: Dict[Tuple[str, Any], Optional[Mapping[str, Any]]] = {}

@@ -358,6 +358,17 @@ def test_a_restore_needs_the_database(broken):
     assert (result["failed"], result["msg"]) == (True, broken.broken)
 
 
+def test_nothing_is_restored_into_a_database_of_an_unknown_schema(broken):
+    path = broken.call("fog_multicast_reset")["backup_file"]
+    read = broken.observe(None, None).database
+    broken.changes = {"database": read._replace(schema=300)}
+    before = broken.server.dump()
+    result = broken.call("fog_multicast_reset", restore_from=path)
+    assert result["failed"]
+    assert "not one of those this collection knows" in result["msg"]
+    assert broken.server.dump() == before
+
+
 def test_a_live_session_survives_unless_it_is_named(host, monkeypatch):
     ended = []
     monkeypatch.setattr(apply, "end_sender", lambda *target: ended.append(target[0]) or host.senders.clear() or "")

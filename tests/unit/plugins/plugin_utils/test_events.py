@@ -33,7 +33,6 @@ LINES = {
     SESSION + "failed to execute, port must be even and numeric": "fog.session.unserved",
     SESSION + "failed to execute, there are no clients included": "fog.session.unserved",
     SESSION + "failed to start": "fog.session.unserved",
-    " No open slots ": "fog.session.unserved",
     "Task not created as there are no associated tasks": "fog.session.unserved",
 }
 
