@@ -16,6 +16,7 @@ from tests.lab.fog.database import Sql
 from tests.lab.fog.effects import EFFECTS
 from tests.lab.fog.faults import FAULTS, expected
 from tests.lab.fog.laboratory import database_server
+from tests.lab.fog.service import log_shows, restart
 from tests.lab.host import Host
 from tests.lab.lab import Lab
 
@@ -27,13 +28,15 @@ PERSON = "needs_person"
 class Case(NamedTuple):
     """What a repair run shall make of a fault: the outcome, with which wishes, and on which host.
 
-    ``faults`` is for a case that is not the one fault it is named after.
+    ``faults`` is for a case that is not the one fault it is named after, ``sleep`` for a daemon that is to look only
+    once in so many seconds.
     """
 
     outcome: str
     wishes: Mapping[str, Any] = {}
     host: str = ""
     faults: tuple[str, ...] = ()
+    sleep: int = 0
 
 
 MASTER = {"fog_multicast_master": True}
@@ -73,19 +76,19 @@ CASES: Mapping[str, Case] = {
     "rights-missing": Case(PERSON),
     "unknown-release": Case(PERSON),
     "outdated-cache": Case(REPAIRED),
-    # Once it has its master again, this host answers for a session that is old enough to be called stale.
-    "unserved-beside-orphans": Case(REPAIRED, faults=("association-orphan", "unserved-session")),
+    # Once it has its master again, this host answers for a session that is old enough to be called stale, and that its
+    # daemon does not take up before it is restarted.
+    "unserved-beside-orphans": Case(REPAIRED, faults=("association-orphan", "unserved-session"), sleep=300),
     "two-masters-without-consent": Case(PERSON, faults=("two-masters",)),
     "master-on-nas-without-consent": Case(PERSON, faults=("master-on-nas",)),
 }
-_TAKES_IT_UP = "a daemon that has taken the waiting session up by itself by then is not restarted"
 #: Where the restart that a repair does, or check mode plans, need not be in the other one, and why.
 RESTARTS: Mapping[str, str] = {
     "udp-sender-missing": "whether the daemon lives shows only once it finds its udp-sender",
-    "unserved-session": _TAKES_IT_UP,
-    "unserved-beside-orphans": _TAKES_IT_UP,
+    "unserved-session": "a daemon that has taken the waiting session up by itself by then is not restarted",
 }
 RESTART = "service.restart"
+NO_MASTER = "| This is not the master node"
 
 
 def faults_of(name: str) -> tuple[str, ...]:
@@ -162,6 +165,10 @@ def _go_through(lab: Lab, cases: Mapping[str, str]) -> Seen:
         for fault in faults_of(cases[host.name]):
             FAULTS[fault](lab, host)
             EFFECTS[fault](host, Sql(database_server(lab, host)))
+        if CASES[cases[host.name]].sleep:
+            Sql(database_server(lab, host)).set("MULTICASTSLEEPTIME", str(CASES[cases[host.name]].sleep))
+            restart(host)
+            log_shows(host, NO_MASTER, last=True)
 
     def put_back(host: Host) -> None:
         reset_host(lab, host)
