@@ -222,6 +222,7 @@ class Lab:
             if self.journal.entries(host.name):
                 with self.progress.step(f"{host.name} is not complete, taking it away"):
                     self._take_away(self.journal.entries(host.name))
+                    network.unplug(self.netns, host)
                     shutil.rmtree(host.directory, ignore_errors=True)
                     self.journal.record(Entry("gone", host.name))
                     host.leader = None

@@ -61,6 +61,14 @@ def connect(netns: str, bridge: str, hosts: Sequence[Host]) -> None:
         )
 
 
+def unplug(netns: str, host: Host) -> None:
+    """Take a host's port off the bridge; nothing happens when it is not there.
+
+    It also goes with the host's namespace, but only when the kernel comes to it, and until then its name is taken.
+    """
+    run_helper(["ip", "-netns", netns, "link", "delete", f"v-{host.name}"], check=False)
+
+
 def remove(netns: str) -> None:
     """Remove a named namespace with everything in it; nothing happens when it is not there."""
     if path(netns).exists():
