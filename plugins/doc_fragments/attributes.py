@@ -53,3 +53,28 @@ attributes:
   idempotent:
     support: full
 """
+
+    # For a module whose work an action plugin does over the connection to a head node. It stands before the others,
+    # because what a fragment says wins over those that follow.
+    WINDOWS = r"""
+attributes:
+  action:
+    description: An action plugin of the same name does the work on the controller.
+    support: full
+  platform:
+    platforms: windows
+"""
+
+    # For a module whose work an action plugin does on the controller alone; it stands before the others, too.
+    CONTROLLER = r"""
+attributes:
+  action:
+    description: An action plugin of the same name does the work on the controller.
+    support: full
+  platform:
+    platforms: all
+  bypass_host_loop:
+    description: Forces a C(global) task that does not execute per host.
+    support: none
+    details: Use C(run_once).
+"""

@@ -45,33 +45,10 @@ options:
         slice of an AWX job, so that no part is judged alone.
     type: bool
     default: false
-attributes:
-  action:
-    description:
-      - Indicates this has a corresponding action plugin so some parts of the options can be executed on the controller.
-    support: full
-  check_mode:
-    description: Can run in C(check_mode) and return changed status prediction without modifying target.
-    support: full
-    details: This module never changes anything.
-  diff_mode:
-    description:
-      - Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
-    support: N/A
-    details: This module never changes anything.
-  platform:
-    description: Target operating systems this module works on.
-    support: full
-    platforms: all
-  idempotent:
-    description:
-      - When run twice in a row outside check mode, with the same arguments, the second invocation reports no change.
-      - This assumes that nothing else changed the host between the two runs.
-    support: full
-  bypass_host_loop:
-    description: Forces a C(global) task that does not execute per host.
-    support: none
-    details: Use C(run_once).
+extends_documentation_fragment:
+  - imaging.multicast.attributes.controller
+  - imaging.multicast.attributes
+  - imaging.multicast.attributes.looks
 seealso:
   - module: imaging.multicast.multicast_summary
 author:

@@ -85,18 +85,10 @@ options:
     default: []
 attributes:
   check_mode:
-    support: full
     details: Sends nothing.
-  diff_mode:
-    support: N/A
-    details: This module never changes anything.
-  platform:
-    support: full
-    platforms: posix
-  idempotent:
-    support: full
 extends_documentation_fragment:
   - imaging.multicast.attributes
+  - imaging.multicast.attributes.looks
   - imaging.multicast.fog_connection
 notes:
   - C(udp-sender) and C(udp-receiver) are in the package C(udpcast). FOG's server has the former.

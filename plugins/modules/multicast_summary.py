@@ -28,32 +28,16 @@ options:
     type: bool
     default: true
 attributes:
-  action:
-    description:
-      - Indicates this has a corresponding action plugin so some parts of the options can be executed on the controller.
-    support: full
   check_mode:
-    description: Can run in C(check_mode) and return changed status prediction without modifying target.
-    support: full
     details: The report tells of a run in check mode as well, so it is written and printed then too.
   diff_mode:
-    description:
-      - Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
     support: none
-  platform:
-    description: Target operating systems this module works on.
-    support: full
-    platforms: all
   idempotent:
-    description:
-      - When run twice in a row outside check mode, with the same arguments, the second invocation reports no change.
-      - This assumes that nothing else changed the host between the two runs.
-    support: full
     details: It always reports no change. With O(report_dir) each run writes the report anew.
-  bypass_host_loop:
-    description: Forces a C(global) task that does not execute per host.
-    support: none
-    details: Use C(run_once).
+extends_documentation_fragment:
+  - imaging.multicast.attributes.controller
+  - imaging.multicast.attributes
+  - imaging.multicast.attributes.changes
 seealso:
   - module: imaging.multicast.multicast_guard
 author:

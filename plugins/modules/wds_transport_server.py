@@ -61,32 +61,14 @@ options:
     type: bool
     default: false
 attributes:
-  action:
-    description:
-      - Indicates this has a corresponding action plugin so some parts of the options can be executed on the controller.
-    support: full
-  check_mode:
-    description: Can run in C(check_mode) and return changed status prediction without modifying target.
-    support: full
-  diff_mode:
-    description:
-      - Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
-    support: full
-  platform:
-    description: Target operating systems this module works on.
-    support: full
-    platforms: windows
   idempotent:
-    description:
-      - When run twice in a row outside check mode, with the same arguments, the second invocation reports no change.
-      - This assumes that nothing else changed the host between the two runs.
     support: partial
     details: With O(force) and O(state=reinstalled) each run installs anew.
-notes:
-  - Everything is done over the connection of the host (P(ansible.builtin.winrm#connection),
-    P(ansible.builtin.psrp#connection) or P(ansible.builtin.ssh#connection)) with programs that Windows brings.
-    Nothing is copied to it, and no PowerShell of a certain version is needed.
-  - C(become) is refused, because it would do nothing. Connect as an administrator of the head node.
+extends_documentation_fragment:
+  - imaging.multicast.attributes.windows
+  - imaging.multicast.attributes
+  - imaging.multicast.attributes.changes
+  - imaging.multicast.wds_connection
 seealso:
   - module: imaging.multicast.wds_multicast_info
   - module: imaging.multicast.wds_multicast_namespace

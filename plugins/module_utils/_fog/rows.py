@@ -47,15 +47,19 @@ def execute(connection: Any, query: str, values: Sequence[Any]) -> Tuple[int, Li
     :raises DuplicateError: another row holds the place.
     """
     try:
-        with connection.cursor() as cursor:
-            changed = cursor.execute(query, tuple(values))
-            names = [column[0] for column in cursor.description or ()]
-            return int(changed), [dict(zip(names, row)) for row in cursor.fetchall()] if names else []
+        return _run(connection, query, values)
     # When a server goes away, PyMySQL fails in more ways than it names (struct.error, AttributeError, ...).
     except Exception as error:
         failure = _explain(error)
     # Outside the handler, so that no exception with the statement's values hangs on to it.
     raise failure
+
+
+def _run(connection: Any, query: str, values: Sequence[Any]) -> Tuple[int, List[Dict[str, Any]]]:
+    with connection.cursor() as cursor:
+        changed = cursor.execute(query, tuple(values))
+        names = [column[0] for column in cursor.description or ()]
+        return int(changed), [dict(zip(names, row)) for row in cursor.fetchall()] if names else []
 
 
 def _explain(error: Exception) -> Exception:

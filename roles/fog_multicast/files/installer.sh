@@ -1,13 +1,16 @@
+# shellcheck shell=sh
 # Run FOG's installer ($1) unattended and print the end of what it said. It prints passwords, and none of those that are in
 # .fogsettings ($2) before or after it may leave the host. Ends with the installer's code, 126 or 127 when it was not started.
 
 # What it says goes to a file: a daemon that it starts would keep a pipe open for ever. The files lose their names at once,
 # so that nothing is left behind however this ends.
 said=$(mktemp) || exit 126
-exec 3> "$said" 4< "$said"
+exec 3> "$said"
+exec 4< "$said"
 rm -f "$said"
 known=$(mktemp) || exit 126
-exec 5> "$known" 6< "$known"
+exec 5> "$known"
+exec 6< "$known"
 rm -f "$known"
 
 cat "$2" >&5 2> /dev/null
