@@ -257,7 +257,10 @@ class Running:
 
 
 class Rulebook(Running):
-    """The collection's rulebook in the lab's network; it reads the hosts' own log files."""
+    """The collection's rulebook in the lab's network; it reads the FOG servers' own log files.
+
+    Storage nodes that another test left running use fog1's database, and would complain with it.
+    """
 
     def __init__(self, lab: Lab, collections: Path, folder: Path, variables: Mapping[str, Any]) -> None:
         self.state = folder / "state" / "events.json"
@@ -265,7 +268,7 @@ class Rulebook(Running):
         given.write_text(
             yaml.safe_dump(
                 {
-                    "multicast_log": [str(lab.folder / "hosts" / "*" / "root" / layout.LOG[1:])],
+                    "multicast_log": [str(lab.folder / "hosts" / "fog*" / "root" / layout.LOG[1:])],
                     "multicast_host_pattern": "/hosts/(?P<host>[^/]+)/root/",
                     "multicast_state": str(self.state),
                     "multicast_report_dir": str(folder / "report"),
