@@ -172,11 +172,12 @@ def fleet(tmp_path: Path) -> Fleet:
     return Fleet(tmp_path)
 
 
+@pytest.mark.parametrize("arguments", [(), ("--check", "--diff")])
 @pytest.mark.parametrize("playbook", ["imaging.multicast.repair_multicast", "imaging.multicast.check_multicast"])
-def test_a_healthy_host_costs_one_module_call(fleet: Fleet, playbook: str) -> None:
+def test_a_healthy_host_costs_one_module_call(fleet: Fleet, playbook: str, arguments: tuple[str, ...]) -> None:
     fleet.add("fog1", healthy())
     fleet.add("fog2", {"findings": [found("fog.node.disabled", severity="info")]})
-    run = fleet.run(playbook=playbook)
+    run = fleet.run(*arguments, playbook=playbook)
     assert (run.code, run.changed) == (0, 0), run.output
     assert fleet.calls("fog1") == fleet.calls("fog2") == [INFO]
     assert run.recap == recap(healthy=2)
