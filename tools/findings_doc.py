@@ -1,9 +1,10 @@
-"""Writes docs/findings.md, the page of every finding, from the catalogue in plugins/module_utils/_findings.py."""
+"""Writes docs/findings.md, the page of every finding, from the catalogue in plugins/module_utils/_catalogue.py."""
 
 import re
 from pathlib import Path
 
-from ansible_collections.imaging.multicast.plugins.module_utils._findings import CATALOGUE, SEVERITIES
+from ansible_collections.imaging.multicast.plugins.module_utils._catalogue import CATALOGUE
+from ansible_collections.imaging.multicast.plugins.module_utils._severity import SEVERITIES
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "findings.md"

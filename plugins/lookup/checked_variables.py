@@ -56,7 +56,7 @@ _AS_THEY_ARE: Mapping[str, tuple[type[Any], str]] = {
     "list": (list, "a list (on the command line: in JSON, -e '{...}')"),
     "path": (str, "a text"),
 }
-_NOTHING = object()
+_OMITTED = object()
 
 
 class LookupModule(LookupBase):
@@ -75,27 +75,39 @@ class LookupModule(LookupBase):
             options = specs["argument_specs"]["main"]["options"]
         except (OSError, KeyError, TypeError, yaml.YAMLError) as error:
             raise AnsibleLookupError(f"{role} is no role of this collection with argument_specs: {error}") from error
-        given: dict[str, Any] = {}
-        wrong: list[str] = []
-        for name, option in options.items():
-            if name in variables:
-                try:
-                    # In a list, because a scalar that is omitted by itself is an error from ansible-core 2.19 on.
-                    found = self._templar.template([variables[name]])
-                except AnsibleError as error:
-                    wrong.append(f"{name}: {error}")
-                    continue
-                # Before 2.19 what is omitted is a text, which the variables have.
-                values = [value for value in found if value != variables.get("omit", _NOTHING)]
-                if values:
-                    given[name] = values[0]
-                elif "default" in option:
-                    wrong.append(f"{name} is omitted, which does not bring its default back: do not set it at all")
+        given = {name: variables[name] for name in options if name in variables}
+        wrong = self._fill_in({name: value for name, value in given.items() if _may_be_template(value)}, given)
+        # Before ansible-core 2.19 what is omitted is a text, which the variables have.
+        omitted = [name for name, value in given.items() if value in (_OMITTED, variables.get("omit", _OMITTED))]
+        for name in omitted:
+            del given[name]
+            if "default" in options[name]:
+                wrong.append(f"{name} is omitted, which does not bring its default back: do not set it at all")
         misfits = dict(_misfits(options, given))
         wrong += misfits.values()
         fitting = {name: value for name, value in given.items() if name not in misfits}
         wrong += ArgumentSpecValidator(options).validate(fitting).error_messages
         return wrong
+
+    def _fill_in(self, templates: Mapping[str, Any], given: dict[str, Any]) -> list[str]:
+        """Replace templates in ``given`` by what they give; the names and messages of those that give nothing."""
+        wrong = []
+        try:
+            # All at once, because each call costs more than what is in it.
+            given.update(dict.fromkeys(templates, _OMITTED), **self._templar.template(templates))
+        except AnsibleError:
+            for name, value in templates.items():
+                try:
+                    given.update({name: _OMITTED}, **self._templar.template({name: value}))
+                except AnsibleError as error:
+                    wrong.append(f"{name}: {error}")
+                    del given[name]
+        return wrong
+
+
+def _may_be_template(value: Any) -> bool:
+    """Whether a value has to be filled in: anything but a number, a boolean, null, and a text without a brace."""
+    return not (value is None or isinstance(value, (bool, int, float)) or (isinstance(value, str) and "{" not in value))
 
 
 def _misfits(options: Mapping[str, Any], given: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, str]]:

@@ -9,6 +9,9 @@ Pure: no input or output of its own, no clock.
 
 from typing import Any, Callable, Collection, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Type
 
+from ._findings import Finding
+from ._flow import Failure, as_dicts
+
 DONE = "done"
 PLANNED = "planned"
 SKIPPED = "skipped"
@@ -124,3 +127,27 @@ def diff(results: Sequence[Result]) -> List[Dict[str, Any]]:
 def changed(results: Sequence[Result]) -> bool:
     """Whether any step was, or in check mode would be, carried out."""
     return any(result.outcome in (DONE, PLANNED) for result in results)
+
+
+def finish(
+    plan: Plan, results: Sequence[Result], findings_before: Sequence[Finding], findings: Sequence[Finding], **more: Any
+) -> Dict[str, Any]:
+    """The result of a module that changes something: the part all of them share, and ``more``.
+
+    :param findings_before: what was found before anything was done; ``findings``: afterwards.
+    :raises Failure: a step failed; with all of the result.
+    """
+    result = {
+        "changed": changed(results),
+        "diff": diff(results),
+        "steps": [one.as_dict() for one in results],
+        "findings": as_dicts(findings),
+        "findings_before": as_dicts(findings_before),
+        "refused": plan.refusal,
+        "notes": list(plan.notes),
+    }  # type: Dict[str, Any]
+    result.update(more)
+    failed = [one for one in results if one.outcome == FAILED]
+    if failed:
+        raise Failure(f"{failed[0].step.what} failed: {failed[0].detail}", result)
+    return result

@@ -179,11 +179,15 @@ missing_libraries:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.imaging.multicast.plugins.module_utils._fog.options import connection_spec
-from ansible_collections.imaging.multicast.plugins.module_utils._fog.run import info, run
+from ansible_collections.imaging.multicast.plugins.module_utils._compile_once import compile_once
 
 
 def main():
+    compile_once()
+    # Not before, because a healthy host pays for this in every look.
+    from ansible_collections.imaging.multicast.plugins.module_utils._fog.options import connection_spec
+    from ansible_collections.imaging.multicast.plugins.module_utils._fog.run import info, run
+
     spec = dict(connection_spec(), master={"type": "bool"})
     module = AnsibleModule(argument_spec=spec, supports_check_mode=True)
     run(module, info)

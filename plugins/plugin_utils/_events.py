@@ -16,8 +16,10 @@ from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
 # Relative: ansible-rulebook has no loader of collections (extensions/eda/plugins/event_source).
-from ..module_utils._findings import CATALOGUE, ERROR, Finding, finding
+from ..module_utils._catalogue import CATALOGUE
+from ..module_utils._findings import Finding, finding
 from ..module_utils._fog import log
+from ..module_utils._severity import ERROR
 
 SILENT = "fog.log.silent"
 _DAEMON = "FOGMulticastManager"

@@ -18,7 +18,8 @@ from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ansible_collections.imaging.multicast.plugins.module_utils._findings import CATALOGUE, INFO, SEVERITIES
+from ansible_collections.imaging.multicast.plugins.module_utils._catalogue import CATALOGUE
+from ansible_collections.imaging.multicast.plugins.module_utils._severity import INFO, SEVERITIES
 from ansible_collections.imaging.multicast.plugins.module_utils._steps import BLOCKED, DONE, FAILED, PLANNED
 from ansible_collections.imaging.multicast.plugins.plugin_utils import _report
 from ansible_collections.imaging.multicast.plugins.plugin_utils._fold import fold

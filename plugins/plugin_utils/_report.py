@@ -10,7 +10,8 @@ Both wings share it. Pure: no input or output, no clock.
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ansible_collections.imaging.multicast.plugins.module_utils._findings import ERROR, INFO, finding
+from ansible_collections.imaging.multicast.plugins.module_utils._findings import finding
+from ansible_collections.imaging.multicast.plugins.module_utils._severity import ERROR, INFO
 from ansible_collections.imaging.multicast.plugins.module_utils._steps import BLOCKED, DONE, FAILED, PLANNED, SKIPPED
 
 HEALTHY = "healthy"

@@ -24,8 +24,8 @@ from typing import (
     Tuple,
 )
 
-from .._flow import Failure, as_dicts, finish
-from .._steps import DONE, PLANNED, Plan, Result, Step, changed
+from .._flow import Failure, as_dicts
+from .._steps import DONE, PLANNED, Plan, Result, Step, changed, finish
 from .diagnose import write_objection
 from .options import Options
 from .plan import plan_interface, plan_reset, plan_service

@@ -4,11 +4,10 @@
 
 """Reader: FOG's database. Only SELECT and SHOW; what it cannot see it says.
 
-Time columns are returned as naive seconds (calendar.timegm of the digits, no zone applied): which zone FOG wrote them
+Time columns are returned as naive seconds, the digits as if they were UTC: which zone FOG wrote them
 in is for diagnose to weigh. '0000-00-00 00:00:00' is None.
 """
 
-import calendar
 import datetime
 import os
 import re
@@ -24,6 +23,7 @@ from .settings import Credentials, shown
 ACTIVE = (0, 1, 2, 3)
 CANCELLED = 5
 MULTICAST_TASK = 8
+_EPOCH = datetime.datetime(1970, 1, 1)
 
 #: 270 is what 1.5.9 and 1.5.10 have (facts/fog.md section 1); the tables read here kept their columns in the 1.4 and
 #: 1.5 releases around it. What lies further away was never seen.
@@ -554,7 +554,7 @@ def parse_time(value: Any) -> Optional[float]:
         moment = datetime.datetime.strptime(match.group(1), "%Y-%m-%d %H:%M:%S")
     except ValueError:
         return None
-    return float(calendar.timegm(moment.timetuple()))
+    return (moment - _EPOCH).total_seconds()
 
 
 def _node(row: Sequence[Any]) -> Node:

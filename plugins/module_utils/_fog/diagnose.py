@@ -9,7 +9,8 @@ Doubt is reported and nothing more. From a database that could not be read nothi
 
 from typing import Dict, Iterable, List, Optional, Set, Tuple
 
-from .._findings import CATALOGUE, SEVERITIES, WARNING, Finding, finding
+from .._findings import Finding, finding
+from .._severity import SEVERITIES, WARNING
 from .database import FOREIGN, KNOWN_SCHEMAS
 from .diagnose_interfaces import Interfaces, interface_findings, interfaces_of, version_findings
 from .diagnose_leftovers import ASSOCIATIONS, leftover_findings, may, task_subject
@@ -104,6 +105,10 @@ def diagnose(
         found += session_findings(snapshot, stale_after) + leftover_findings(snapshot, stale_after)
     found += service_findings(snapshot, master)
     found = _within_rights(snapshot, found)
+    if not found:
+        return ()  # A healthy host does without the catalogue.
+    from .._catalogue import CATALOGUE
+
     found = [_with_cause(snapshot, each, found) for each in found]
     order = list(CATALOGUE)
     return tuple(sorted(found, key=lambda each: (SEVERITIES.index(each.severity), order.index(each.id))))
@@ -181,6 +186,8 @@ def _about(snapshot: Snapshot, each: Finding) -> Set[str]:
 
 def _with_cause(snapshot: Snapshot, each: Finding, found: List[Finding]) -> Finding:
     """Name the finding that explains why a session waits; curing that one is its cure."""
+    from .._catalogue import CATALOGUE
+
     if each.id != "fog.session.unserved" or each.cause != CATALOGUE[each.id].cause:
         return each
     about = _about(snapshot, each)

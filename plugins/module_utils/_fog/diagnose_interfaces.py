@@ -10,7 +10,8 @@ Rules: facts/fog.md section 0.1; which release follows which is told in ``versio
 import shlex
 from typing import List, NamedTuple, Optional, Tuple
 
-from .._findings import ERROR, WARNING, Finding, finding
+from .._findings import Finding, finding
+from .._severity import ERROR, WARNING
 from .database import Node
 from .diagnose_nodes import is_full_server, is_local, node_subject, own_nodes, ranked
 from .network import Interface

@@ -6,7 +6,8 @@
 
 from typing import List, Optional, Tuple
 
-from .._findings import INFO, WARNING, Finding, finding
+from .._findings import Finding, finding
+from .._severity import INFO, WARNING
 from .database import ACTIVE, ORPHANS_SAID, Association, Task
 from .diagnose_nodes import is_full_server, served_groups
 from .diagnose_sessions import (

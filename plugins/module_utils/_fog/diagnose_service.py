@@ -9,7 +9,8 @@ That the service manager calls it active proves nothing (facts/fog.md section 0.
 
 from typing import List, Optional, Tuple
 
-from .._findings import ERROR, WARNING, Finding, finding
+from .._findings import Finding, finding
+from .._severity import ERROR, WARNING
 from .diagnose_leftovers import orphan_senders
 from .diagnose_nodes import answerable_groups, group_of, is_local, own_masters, own_nodes, should_serve
 from .diagnose_sessions import (

@@ -12,7 +12,8 @@ import posixpath
 import re
 from typing import Dict, FrozenSet, List, NamedTuple, Optional, Sequence, Set, Tuple
 
-from .._findings import INFO, Finding, finding
+from .._findings import Finding, finding
+from .._severity import INFO
 from .database import ACTIVE, LIMIT, Association, Session, Task
 from .diagnose_nodes import (
     answerable_groups,

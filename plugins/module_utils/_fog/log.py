@@ -4,7 +4,6 @@
 
 """Reader: FOG's logs: multicast.log, multicast.log.udpcast.N and servicemaster.log (facts/fog.md section 2)."""
 
-import calendar
 import datetime
 import errno
 import functools
@@ -81,12 +80,13 @@ _SENDER_ERRORS = re.compile(
 )
 _QUARTER = 15 * 60
 _HOUR = 3600
+_EPOCH = datetime.date(1970, 1, 1)
 
 
 class Line(NamedTuple):
     """One line of multicast.log.
 
-    ``stamp`` is its time as naive seconds (calendar.timegm of the digits) in FOG's own time zone, None without one.
+    ``stamp`` is its time as naive seconds: its digits, in FOG's own time zone, as if they were UTC. None without one.
     ``kind`` is a word of :data:`KINDS`; ``session`` is msID ("Task ID" in the text), ``detail`` the variable part.
     """
 
@@ -197,7 +197,7 @@ def _seconds(parts: Sequence[str]) -> Optional[float]:
 @functools.lru_cache(maxsize=64)
 def _midnight(month: str, day: str, year: str) -> Optional[int]:
     try:
-        return calendar.timegm(datetime.date(2000 + int(year), int(month), int(day)).timetuple())
+        return (datetime.date(2000 + int(year), int(month), int(day)) - _EPOCH).days * 24 * _HOUR
     except ValueError:
         return None
 

@@ -7,7 +7,9 @@
 import ipaddress
 from typing import Any, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
-from .._findings import CATALOGUE, ERROR, SEVERITIES, WARNING, Finding, finding
+from .._catalogue import CATALOGUE
+from .._findings import Finding, finding
+from .._severity import ERROR, SEVERITIES, WARNING
 from .end import RECEIVER, SENDER, End
 
 #: The share of lost datagrams, in percent, from which on it is told. Below, FOG does not notice.

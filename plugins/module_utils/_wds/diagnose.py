@@ -9,7 +9,9 @@ Doubt is reported and nothing more. From a part that could not be read nothing i
 
 from typing import Dict, FrozenSet, List, Optional, Tuple
 
-from .._findings import CATALOGUE, INFO, SEVERITIES, Finding
+from .._catalogue import CATALOGUE
+from .._findings import Finding
+from .._severity import INFO, SEVERITIES
 from . import builds
 from .diagnose_history import causes_of, deployment_findings, event_findings
 from .diagnose_namespaces import (

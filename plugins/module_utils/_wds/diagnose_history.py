@@ -11,7 +11,9 @@ their names, each with the consent variable that takes (or None).
 
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Set, Tuple
 
-from .._findings import CATALOGUE, ERROR, INFO, Finding, finding
+from .._catalogue import CATALOGUE
+from .._findings import Finding, finding
+from .._severity import ERROR, INFO
 from .diagnose_namespaces import Wish, clip, expected_names, healthy, listed
 from .events import Event
 from .registry import fold

@@ -11,7 +11,8 @@ alone counts: WDSServer deletes at each start what it cannot register (section 1
 
 from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple, TypeVar, Union
 
-from .._findings import ERROR, INFO, WARNING, Finding, finding
+from .._findings import Finding, finding
+from .._severity import ERROR, INFO, WARNING
 from . import builds
 from .live import AUTOCAST, LiveNamespace
 from .registry import fold

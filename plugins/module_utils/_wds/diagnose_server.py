@@ -6,7 +6,8 @@
 
 from typing import Any, Dict, List
 
-from .._findings import INFO, WARNING, Finding, finding
+from .._findings import Finding, finding
+from .._severity import INFO, WARNING
 from . import builds
 from .diagnose_namespaces import Wish, described, expected_names, find, listed, running, unregistrable
 from .services import DEMAND, DISABLED, RUNNING, START_PENDING, STOPPED

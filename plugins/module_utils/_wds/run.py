@@ -11,8 +11,8 @@ import time
 from functools import partial
 from typing import Any, Callable, Dict, List, Mapping
 
-from .._flow import Failure, as_dicts, finish
-from .._steps import Plan, Result
+from .._flow import Failure, as_dicts
+from .._steps import Plan, Result, finish
 from . import names, view
 from .channel import Channel
 from .diagnose import Wish, diagnose, suspicious

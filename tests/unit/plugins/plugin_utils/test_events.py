@@ -8,7 +8,8 @@ import json
 import time
 
 import pytest
-from ansible_collections.imaging.multicast.plugins.module_utils import _findings
+from ansible_collections.imaging.multicast.plugins.module_utils import _catalogue
+from ansible_collections.imaging.multicast.plugins.module_utils._findings import Finding
 from ansible_collections.imaging.multicast.plugins.plugin_utils import _events
 from hypothesis import given
 from hypothesis import strategies as st
@@ -69,9 +70,9 @@ class Log:
 def test_a_finding_with_its_line_as_evidence(text):
     event = Log().write(0, text)
     meta = event.pop("meta")
-    entry = _findings.CATALOGUE[event["id"]]
+    entry = _catalogue.CATALOGUE[event["id"]]
     assert event["id"] == LINES[text]
-    assert list(event) == list(_findings.Finding._fields)
+    assert list(event) == list(Finding._fields)
     assert (event["severity"], event["repairable"], event["gate"]) == (entry.severity, entry.repairable, entry.gate)
     assert event["evidence"] == [f"{PATH}: {stamped(0, text).strip()}"]
     assert event["summary"].endswith(".")
@@ -81,7 +82,7 @@ def test_a_finding_with_its_line_as_evidence(text):
 
 def test_every_kind_of_trouble_is_among_them():
     assert {*LINES.values(), "fog.session.stale", "fog.log.silent"} == _events.IDS
-    assert set(_findings.CATALOGUE) >= _events.IDS
+    assert set(_catalogue.CATALOGUE) >= _events.IDS
 
 
 @pytest.mark.parametrize("text", [IDLE, SESSION + "is new", "=====", "", "anything", MASTER[3:], SESSION + MASTER])

@@ -5,13 +5,14 @@
 """Diagnose: every finding on a host that has it, and its absence on the nearest healthy one."""
 
 import pytest
-from ansible_collections.imaging.multicast.plugins.module_utils._findings import CATALOGUE, SEVERITIES
+from ansible_collections.imaging.multicast.plugins.module_utils._catalogue import CATALOGUE
 from ansible_collections.imaging.multicast.plugins.module_utils._fog import diagnose as room
 from ansible_collections.imaging.multicast.plugins.module_utils._fog import view
 from ansible_collections.imaging.multicast.plugins.module_utils._fog.database import KNOWN_SCHEMAS, Database
 from ansible_collections.imaging.multicast.plugins.module_utils._fog.diagnose import diagnose
 from ansible_collections.imaging.multicast.plugins.module_utils._fog.processes import Processes
 from ansible_collections.imaging.multicast.plugins.module_utils._fog.service import ABSENT
+from ansible_collections.imaging.multicast.plugins.module_utils._severity import SEVERITIES
 from ansible_collections.imaging.multicast.tests.unit.plugins.module_utils._fog.build import (
     ADDRESS,
     LOOPBACK,

@@ -4,13 +4,14 @@
 
 """Diagnose and plan on any host: nothing is raised, nothing live is called stale, nothing is left to do."""
 
-from ansible_collections.imaging.multicast.plugins.module_utils._findings import CATALOGUE, SEVERITIES
+from ansible_collections.imaging.multicast.plugins.module_utils._catalogue import CATALOGUE
 from ansible_collections.imaging.multicast.plugins.module_utils._fog.diagnose import busy, diagnose
 from ansible_collections.imaging.multicast.plugins.module_utils._fog.plan import (
     plan_interface,
     plan_reset,
     plan_service,
 )
+from ansible_collections.imaging.multicast.plugins.module_utils._severity import SEVERITIES
 from ansible_collections.imaging.multicast.tests.unit.plugins.module_utils._fog import interpret
 from ansible_collections.imaging.multicast.tests.unit.plugins.module_utils._fog.build import LOG
 from ansible_collections.imaging.multicast.tests.unit.plugins.module_utils._fog.snapshots import (

@@ -7,7 +7,7 @@
 import hashlib
 
 import pytest
-from ansible_collections.imaging.multicast.plugins.module_utils._findings import CATALOGUE
+from ansible_collections.imaging.multicast.plugins.module_utils._catalogue import CATALOGUE
 from ansible_collections.imaging.multicast.plugins.module_utils._probe import diagnose
 from ansible_collections.imaging.multicast.plugins.module_utils._probe.end import NOTHING, RECEIVER, SENDER, End
 from ansible_collections.imaging.multicast.plugins.module_utils._probe.firewall import Block, Firewall, Packet

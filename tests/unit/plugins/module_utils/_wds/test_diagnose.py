@@ -5,7 +5,7 @@
 """From a look at a head node to findings."""
 
 import pytest
-from ansible_collections.imaging.multicast.plugins.module_utils import _findings
+from ansible_collections.imaging.multicast.plugins.module_utils import _catalogue, _severity
 from ansible_collections.imaging.multicast.plugins.module_utils._wds import diagnose, snapshot
 from ansible_collections.imaging.multicast.plugins.module_utils._wds.batch import Answer
 from ansible_collections.imaging.multicast.plugins.module_utils._wds.diagnose import Definition, Wish
@@ -530,7 +530,7 @@ def test_every_documented_event_is_a_finding_while_it_matters(node, source, numb
     without(True, node)
     node.events = [head_node.event_text(number, [NAME, "0xC1100104"], source, 77)]
     each = one(found(node), "wds.event.%d" % number)
-    assert each.severity == _findings.CATALOGUE[each.id].severity != "info"
+    assert each.severity == _catalogue.CATALOGUE[each.id].severity != "info"
     assert each.repairable == (number not in (514, 515))
     assert "%s %d at 2026-11-20T10:11:12Z (record 77): %s; 0xC1100104" % (source, number, NAME) in each.evidence
 
@@ -662,7 +662,7 @@ def test_of_many_compute_nodes_the_newest_are_shown(node):
 
 def test_worst_first(node):
     everything_wrong(node)
-    order = [_findings.SEVERITIES.index(each.severity) for each in found(node)]
+    order = [_severity.SEVERITIES.index(each.severity) for each in found(node)]
     assert order == sorted(order)
     assert len(set(order)) > 1
 
@@ -686,7 +686,7 @@ def test_a_server_of_any_language_gets_the_same_findings(language):
 
 
 def test_the_catalogue_has_an_entry_for_every_event_and_no_other():
-    events = {name for name in _findings.CATALOGUE if name.startswith("wds.event.")}
+    events = {name for name in _catalogue.CATALOGUE if name.startswith("wds.event.")}
     assert events == {"wds.event.%d" % number for _source, number in DOCUMENTED}
 
 
