@@ -9,6 +9,8 @@ BIN := .venv/bin
 LAB := $(BIN)/python -m tests.lab
 COVERAGE_MIN ?= 95
 PYTEST := $(BIN)/python -m pytest --basetemp=.cache/pytest
+# Ansible starts in no locale that the machine lacks, and in none without UTF-8; ssh often brings one.
+export LC_ALL := $(if $(shell $(PYTHON) -c 'import locale; locale.setlocale(locale.LC_ALL, ""); print(locale.getlocale()[1])' 2>&1 | grep -x 'UTF-8'),$(LC_ALL),C.UTF-8)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 
@@ -44,8 +46,8 @@ lab-status: .set-up-lab ## what runs in the lab
 lab-ssh: .set-up-lab ## a shell on a lab host: HOST=fog1
 	@$(LAB) ssh $(HOST)
 
-break: .set-up-lab ## break a lab host: FAULT=stale-session HOST=fog1
-	@$(LAB) break $(FAULT) $(HOST)
+break: .set-up-lab ## break a lab host: FAULT=stale-session HOST=fog1; without them lists the faults
+	@$(LAB) $(if $(and $(FAULT),$(HOST)),break $(FAULT) $(HOST),faults)
 
 test: .set-up-dev ## every test on the pinned ansible-core, at most 25 minutes
 	$(call run-tests,-m "not platform")
@@ -81,3 +83,4 @@ setup: .set-up-all ## everything the other targets need
 clean: ## stop the lab and remove everything that can be made again
 	@if [ -d .lab ]; then $(LAB) down; fi
 	@rm -rf .venv .cache .lab .ansible .mypy_cache .ruff_cache .pytest_cache .hypothesis tests/output multicast-report
+	@find . -name __pycache__ -prune -exec rm -rf {} +

@@ -51,6 +51,18 @@ def lab_packages():
     return list(APT_PACKAGES)
 
 
+def require_lab():
+    """End here, before anything is set up, where this machine cannot carry the lab."""
+    sys.path.insert(0, str(ROOT))
+    sys.dont_write_bytecode = True
+    from tests.lab.requirements import MissingRequirements, require
+
+    try:
+        require(ROOT / ".lab", 1)
+    except MissingRequirements as error:
+        fail(str(error))
+
+
 def installed(packages):
     """Names of the Debian packages among `packages` that are installed."""
     answer = subprocess.run(
@@ -122,6 +134,8 @@ def install_python_packages(level):
         "lab": ["-r", "requirements.txt", "-r", "requirements-lab.txt", "-c", "requirements-dev.txt"],
         "dev": ["-r", "requirements-dev.txt"],
     }[level]
+    if level == "lab":
+        require_lab()
     print(f"set-up: Python packages ({level}) into .venv", flush=True)
     if not current:
         subprocess.check_call([sys.executable, "-m", "venv", "--clear", str(VENV)])
@@ -137,6 +151,8 @@ def main():
         sys.exit(__doc__)
     level = sys.argv[1]
     use_suitable_python()
+    if level == "lab" and os.geteuid() != 0:
+        fail("the lab needs root: namespaces, mounts and control groups do. Run the same command as root.")
     if len(str(ROOT).encode()) > ROOM_FOR_SOCKET:
         fail(f"the checkout's path is longer than {ROOM_FOR_SOCKET} bytes, too long for ssh's sockets: {ROOT}")
     missing = missing_packages(level)

@@ -15,7 +15,7 @@ from tests.lab.console import Progress, colour
 from tests.lab.fleet import DEFAULT_FLEET, SUITES, Fleet, FleetError
 from tests.lab.host import Host, HostError
 from tests.lab.image import ImageError
-from tests.lab.lab import Lab, LabError
+from tests.lab.lab import Lab, LabError, how
 from tests.lab.requirements import MissingRequirements, require
 
 DEFAULT_STATE = Path(__file__).resolve().parents[2] / ".lab"
@@ -108,7 +108,7 @@ def _down(lab: Lab, options: argparse.Namespace) -> int:
 def _status(lab: Lab, options: argparse.Namespace) -> int:
     hosts = list(lab.hosts.values())
     if not hosts:
-        print(f"lab {lab.name} is not up; bring it up with: python -m tests.lab --lab {lab.name} up")
+        print(f"lab {lab.name} is not up; bring it up with: {how('up', lab.name)}")
         return 0
     with ThreadPoolExecutor(8) as pool:
         rows = list(pool.map(lambda host: _row(lab, host), hosts))
@@ -211,8 +211,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"{error_word} {error.cmd} ended with {error.returncode} {said}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        again = f"python -m tests.lab --lab {options.lab}"
-        print(f"\ninterrupted; '{again} up' continues, '{again} down' takes everything away", file=sys.stderr)
+        up, down = how("up", options.lab), how("down", options.lab)
+        print(f"\ninterrupted; '{up}' continues, '{down}' takes everything away", file=sys.stderr)
         return 130
 
 

@@ -73,7 +73,8 @@ class Run(NamedTuple):
         return json.dumps(self.report.get("hosts", {}).get(host), indent=1) + "\n" + self.output[-6000:]
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
+    """The environment of an Ansible that a test starts: the checkout's own, in a locale that there is everywhere."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("COV_", "PYTEST", "PYTHON"))}
     return {
         **inherited,
@@ -113,7 +114,7 @@ def playbook(
                 *("--limit", ",".join(names), "--extra-vars", f"@{extra}", *options),
             ],
             check=False,
-            env=_environment(),
+            env=environment(),
             cwd=CHECKOUT,
         )
         report = Path(report_dir, "report.json")
@@ -199,7 +200,7 @@ def start(lab: Fleet, host: Target, name: str, *options: str, arguments: Mapping
             lab.command([*argv, "-a", json.dumps(given)] if given else argv),
             stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, cwd=CHECKOUT,
             env={
-                **_environment(),
+                **environment(),
                 "ANSIBLE_LOAD_CALLBACK_PLUGINS": "1",
                 "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.minimal",
                 "ANSIBLE_CALLBACK_RESULT_FORMAT": "json",

@@ -20,7 +20,6 @@ from tests.lab.console import Progress, colour
 from tests.lab.lab import Lab
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-REPORT = CHECKOUT / "multicast-report"
 BROKEN: Mapping[str, Sequence[str]] = {
     "fog1": ("association-orphan", "stale-session"),
     "fog2": ("child-dead",),
@@ -45,6 +44,11 @@ _CHANGED = re.compile(r"^(?P<host>\S+)\s*: ok=\d+\s+changed=(?P<changed>\d+)", r
 _COLOUR_CODE = re.compile(r"\033\[[0-9;]*m")
 
 
+def _report(lab: Lab) -> Path:
+    """Where the report of a run goes: that of ``make repair`` where one looks for it, that of a test into its lab."""
+    return CHECKOUT / "multicast-report" if lab.name == "default" else lab.folder / "multicast-report"
+
+
 class Run(NamedTuple):
     """One run of a playbook: its exit code, the outcome and the changed count of each host."""
 
@@ -59,11 +63,12 @@ def _title(text: str) -> None:
 
 def _playbook(lab: Lab, name: str, options: Sequence[str]) -> Run:
     """Run a playbook on the lab; what it prints is passed on as it comes."""
-    (REPORT / "report.json").unlink(missing_ok=True)
+    report = _report(lab)
+    (report / "report.json").unlink(missing_ok=True)
     wanted = ["ansible-playbook", "-i", str(lab.inventory), f"playbooks/{name}.yml"]
     # One receiver and a quarter of the usual bytes prove as much: nobody shall wait a minute here.
     proof = {"multicast_probe_hosts": ["client1"], "fog_multicast_probe_size": 4 * 1024 * 1024}
-    variables = json.dumps({"multicast_report_dir": str(REPORT), **proof})
+    variables = json.dumps({"multicast_report_dir": str(report), **proof})
     environment = {**os.environ, "ANSIBLE_FORCE_COLOR": "1"} if sys.stdout.isatty() else dict(os.environ)
     said = []
     with subprocess.Popen(
@@ -80,7 +85,7 @@ def _playbook(lab: Lab, name: str, options: Sequence[str]) -> Run:
             print(line, end="", flush=True)
             said.append(_COLOUR_CODE.sub("", line))
     try:
-        hosts = json.loads((REPORT / "report.json").read_text(encoding="utf-8"))["hosts"]
+        hosts = json.loads((report / "report.json").read_text(encoding="utf-8"))["hosts"]
     except FileNotFoundError:
         hosts = {}
     changed = {found["host"]: int(found["changed"]) for found in _CHANGED.finditer("".join(said))}
@@ -150,8 +155,8 @@ def repair(lab: Lab, options: Sequence[str]) -> int:
             "The second run changed nothing (changed=0 on every host)."
         )
     print(
-        f"Report: {REPORT.name}/report.html. The lab still runs: make lab-status, make lab-ssh HOST=fog4, make check,\n"
-        "make break FAULT=no-master HOST=fog1; make lab-down takes it away."
+        "Report: multicast-report/report.html. The lab still runs: make lab-status, make lab-ssh HOST=fog4,\n"
+        "make check, make break FAULT=no-master HOST=fog1; make lab-down takes it away."
     )
     return 0
 

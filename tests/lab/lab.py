@@ -50,6 +50,11 @@ _GATED = f'read -r go && [ "$go" = go ] || exit 1; {_ENTER} exec "$@" < /dev/nul
 _ENTERED = f'{_ENTER} exec "$@"'
 
 
+def how(verb: str, name: str) -> str:
+    """What a person types for a verb on the lab of this name."""
+    return f"make lab-{verb}" if name == "default" else f".venv/bin/python -m tests.lab --lab {name} {verb}"
+
+
 class LabError(RuntimeError):
     """Something about a lab as a whole went wrong; the message says what and what to do."""
 
@@ -93,7 +98,7 @@ class Lab:
         """A host of the lab. Raises LabError when the lab has no host of this name."""
         specs = self.fleet
         if name not in specs:
-            there = ", ".join(specs) or f"none: bring it up with: python -m tests.lab --lab {self.name} up"
+            there = ", ".join(specs) or f"none: bring it up with: {how('up', self.name)}"
             raise LabError(f"lab {self.name} has no host {name!r}; hosts: {there}")
         return self._host(specs[name])
 
@@ -136,7 +141,7 @@ class Lab:
         Raises LabError when the lab is not up.
         """
         if not network.path(self.netns).exists():
-            raise LabError(f"lab {self.name} is not up; bring it up with: python -m tests.lab --lab {self.name} up")
+            raise LabError(f"lab {self.name} is not up; bring it up with: {how('up', self.name)}")
         groups = map(str, self._groups("controller"))
         return ["sh", "-c", _ENTERED, "sh", *groups, "--", "ip", "netns", "exec", self.netns, *argv]
 

@@ -600,7 +600,7 @@ def test_every_fault_is_listed_with_what_it_does(capsys: pytest.CaptureFixture[s
 
 def test_status_of_a_lab_that_is_down(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--state", str(tmp_path), "status"]) == 0
-    assert "lab default is not up" in capsys.readouterr().out
+    assert "lab default is not up; bring it up with: make lab-up" in capsys.readouterr().out
 
 
 def test_two_labs_share_no_name(tmp_path: Path) -> None:

@@ -1,12 +1,13 @@
 """What is shipped and what is promised about it: documentation, package, changelog, make targets."""
 
+import os
 import re
 import tarfile
 
 import pytest
 import yaml
 
-from tests.project.tree import BIN, ROOT, archive, files, run
+from tests.project.tree import BIN, ROOT, archive, environment, files, run
 from tools import findings_doc
 
 MODULES = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("[!_]*.py"))
@@ -112,3 +113,22 @@ def test_tests_that_share_a_lab_have_one_worker(tmp_path):
     words = ("-v", "-n", "2", "--dist", "loadgroup", "-o", f"cache_dir={tmp_path}", f"--basetemp={tmp_path / 'base'}")
     said = run(BIN / "python", "-m", "pytest", *words, "tests/lab/test_machine_parts.py", "-k", "two_labs_share")
     assert "@lab" in said
+
+
+@pytest.mark.parametrize(
+    ("said", "ends"),
+    [
+        ({}, ""),
+        ({"LANG": "C.UTF-8"}, ""),
+        ({"LC_ALL": "C.UTF-8"}, "C.UTF-8"),
+        ({"LANG": "xx_XX.UTF-8"}, "C.UTF-8"),  # no machine has it
+        ({"LANG": "C.UTF-8", "LC_ALL": "C"}, "C.UTF-8"),
+        ({"LANG": "C.UTF-8", "LC_TIME": "xx_XX.UTF-8"}, "C.UTF-8"),
+    ],
+)
+def test_make_runs_ansible_in_a_locale_that_there_is(said, ends):
+    locales = {name for name in os.environ if name == "LANG" or name.startswith("LC_")}
+    env = {name: value for name, value in environment().items() if name not in locales} | said
+    printed = run("make", "--no-print-directory", "--eval", 'locale:;@echo "$${LC_ALL-}"', "locale", env=env)
+    assert printed.strip() == ends
+    run(BIN / "ansible", "--version", env={**env, "LC_ALL": printed.strip()})
