@@ -246,3 +246,10 @@ def _with_gone_host(lab: Lab, folder: Path) -> Path:
     more = f"fog_servers:\n  hosts:\n    gone:\n      ansible_host: {GONE_ADDRESS}\n"
     (whole / "more.yml").write_text(more, encoding="utf-8")
     return whole
+
+
+@pytest.mark.parametrize("name", [CHECK, "../tests/bench/wiki-by-hand"])
+def test_a_playbook_that_only_looks_runs_in_check_mode_too(lab: Lab, fog4: Host, name: str) -> None:
+    looked = controller.playbook(lab, name, [fog4], "--check")
+    assert looked.code == 0, looked.output
+    assert looked.changed == {fog4.name: 0}

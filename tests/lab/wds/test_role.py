@@ -297,3 +297,12 @@ def test_a_reinstall_waits_where_clients_of_a_scheduled_namespace_may_be(heads: 
     assert "it cannot be seen whether clients are connected" in run.explain("hn1")
     assert fleet.machines["hn1"].boots == 0
     assert fleet.writes("hn1") == []
+
+
+@pytest.mark.parametrize("name", [CHECK, "../tests/bench/wds-by-task", "../tests/bench/wds-raw"])
+def test_a_playbook_that_only_looks_runs_in_check_mode_too(heads: Heads, name: str) -> None:
+    fleet = heads({"hn1": {"baseline": True}})
+    looked = fleet.playbook(name, "--check")
+    assert looked.code == 0, looked.output
+    assert looked.changed == {"hn1": 0}
+    fleet.assert_tidy()
