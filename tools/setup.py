@@ -158,8 +158,8 @@ def main():
     missing = missing_packages(level)
     if missing:
         install_packages(missing)
-    link_collection()
     install_python_packages(level)
+    link_collection()
 
 
 if __name__ == "__main__":
