@@ -26,7 +26,9 @@ def fetch(requirements):
     """Store the wheels of these requirements."""
     import ensurepip
 
-    (pip,) = glob.glob(os.path.join(os.path.dirname(ensurepip.__file__), "_bundled", "pip-*.whl"))
+    # Debian keeps the wheels of ensurepip where it tells by this name.
+    folder = sysconfig.get_config_var("WHEEL_PKG_DIR") or os.path.join(os.path.dirname(ensurepip.__file__), "_bundled")
+    (pip,) = glob.glob(os.path.join(folder, "pip-*.whl"))
     options = ["download", "--disable-pip-version-check", "--no-deps", "--only-binary", ":all:", "--dest", WHEELS]
     subprocess.check_call([sys.executable, os.path.join(pip, "pip"), *options, *requirements])
 
