@@ -30,5 +30,5 @@ def compile_once() -> None:
     """From here on, import what lies in zip archives by :class:`CompileOnce`."""
     sys.path_hooks[:] = [CompileOnce if hook is zipimport.zipimporter else hook for hook in sys.path_hooks]
     for path, finder in list(sys.path_importer_cache.items()):
-        if type(finder) is zipimport.zipimporter:
+        if isinstance(finder, zipimport.zipimporter) and not isinstance(finder, CompileOnce):
             del sys.path_importer_cache[path]

@@ -1,6 +1,7 @@
 """report.html in a real browser: what it shows, its filter, its keys, and that nothing foreign is loaded or run."""
 
 import json
+import os
 from base64 import b64decode
 from collections.abc import Iterator
 from pathlib import Path
@@ -92,7 +93,9 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
     for switch in (*SWITCHES, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
         options.add_argument(switch)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    started = Chrome(options=options, service=ChromeService("/usr/bin/chromedriver"))
+    # A home of its own: it would keep crash reports in ~/.config.
+    env = {**os.environ, "HOME": str(tmp_path_factory.mktemp("home"))}
+    started = Chrome(options=options, service=ChromeService("/usr/bin/chromedriver", env=env))
     yield started
     started.quit()
 
