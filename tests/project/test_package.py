@@ -137,35 +137,42 @@ def test_make_runs_ansible_in_a_locale_that_there_is(said, ends):
     run(BIN / "ansible", "--version", env={**env, "LC_ALL": printed.strip()})
 
 
-def repair(checkout: Path, *prefix: str, **env: str) -> subprocess.CompletedProcess[str]:
-    """What ``make repair`` says in a copy of the checkout, in which nothing was set up; and nothing was then either."""
+@pytest.fixture
+def elsewhere():
+    """A folder with a short path, which ssh's sockets need, and which everybody may enter: pytest's own is neither."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o777)
+        yield Path(folder)
+
+
+def repair(folder: Path, *prefix: str, **env: str) -> str:
+    """What ``make repair`` complains of in a fresh copy of the checkout; nothing is set up there afterwards either."""
+    checkout = folder / "checkout"
     copy(checkout)
     checkout.chmod(0o777)
     before = sorted(checkout.iterdir())
     told = subprocess.run(
         [*prefix, "make", "repair"], cwd=checkout, env=environment(**env), capture_output=True, text=True, check=False
     )
-    assert sorted(checkout.iterdir()) == before
     assert (told.stdout, told.returncode != 0) == ("", True)
-    return told
+    assert sorted(checkout.iterdir()) == before
+    return told.stderr
 
 
-def test_who_is_not_root_is_told_before_anything_is_set_up():
+def test_who_is_not_root_is_told_before_anything_is_set_up(elsewhere):
     nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if os.geteuid() == 0 else []
-    with tempfile.TemporaryDirectory() as folder:
-        os.chmod(folder, 0o777)  # not pytest's own folder, which nobody else may enter
-        told = repair(Path(folder) / "checkout", *nobody)
-    assert "set-up: the lab needs root: namespaces, mounts and control groups do." in told.stderr
+    told = repair(elsewhere, *nobody)
+    assert "set-up: the lab needs root: namespaces, mounts and control groups do." in told
 
 
-def test_what_the_lab_lacks_is_told_before_anything_is_set_up(tmp_path):
-    programs = tmp_path / "programs"
+def test_what_the_lab_lacks_is_told_before_anything_is_set_up(elsewhere):
+    programs = elsewhere / "programs"
     programs.mkdir()
     for folder in reversed(environment()["PATH"].split(os.pathsep)):
         for program in Path(folder).glob("*"):
             (programs / program.name).unlink(missing_ok=True)
             (programs / program.name).symlink_to(program)
     (programs / "systemd-nspawn").unlink()
-    told = repair(tmp_path / "checkout", PATH=str(programs))
-    assert "set-up: this machine cannot run the lab; it lacks:\n  - the program systemd-nspawn\n" in told.stderr
-    assert "apt-get install systemd-container" in told.stderr
+    told = repair(elsewhere, PATH=str(programs))
+    assert "set-up: this machine cannot run the lab; it lacks:\n  - the program systemd-nspawn\n" in told
+    assert "apt-get install systemd-container" in told
