@@ -20,6 +20,9 @@ from .processes import Process, Sender, read_processes
 #: Seconds a process gets to end after a signal, before the next stronger one.
 GRACE = 5.0
 _POLL = 0.05
+#: Seconds a shell gets to stand still, and the states in which it does: stopped, traced, dead.
+_STANDSTILL = 1.0
+_STOPPED = "TtZX"
 
 #: A process id and its start time in clock ticks since boot.
 Identity = Tuple[int, int]
@@ -60,6 +63,17 @@ def _find(port: int, identity: Identity) -> Optional[Sender]:
     return None
 
 
+def _find_stopped(port: int, shell: Identity) -> Optional[Sender]:
+    """The same once the shell stands still: a process on another core goes on for a moment after it was stopped."""
+    deadline = time.monotonic() + _STANDSTILL
+    while True:
+        sender = _find(port, shell)
+        running = sender is not None and sender.shell is not None and sender.shell.state not in _STOPPED
+        if not running or time.monotonic() >= deadline:
+            return sender
+        time.sleep(_POLL)
+
+
 def _end_shell(port: int, shell: Identity, grace: float) -> Optional[Identity]:
     """End the shell; return the udp-sender that it leaves behind, None when there is none."""
     current: Optional[Identity] = None
@@ -68,7 +82,7 @@ def _end_shell(port: int, shell: Identity, grace: float) -> Optional[Identity]:
         if not _signal(port, shell, signal.SIGSTOP):
             return current
         try:
-            sender = _find(port, shell)
+            sender = _find_stopped(port, shell)
             current = _identity(sender.process) if sender is not None and sender.process is not None else None
             _signal(port, shell, number)
         finally:
