@@ -101,6 +101,21 @@ def test_every_wrong_variable_is_named():
         assert name in str(told.value)
 
 
+def test_a_template_that_gives_nothing_is_named_and_the_others_are_filled_in():
+    given = {
+        "fog_multicast_interface": trust_as_template("{{ nowhere }}"),
+        "fog_multicast_probe_size": trust_as_template("{{ fog_multicast_settings }}"),
+        "fog_multicast_settings": "/elsewhere",
+        "fog_multicast_node": OMITTED,
+    }
+    with pytest.raises(AnsibleLookupError) as told:
+        check("fog_multicast", **given)
+    assert "fog_multicast_interface: " in str(told.value)
+    assert "'nowhere' is undefined" in str(told.value)
+    assert "argument 'fog_multicast_probe_size' is of type" in str(told.value)
+    assert "fog_multicast_node" not in str(told.value)
+
+
 def test_a_password_is_not_told():
     with pytest.raises(AnsibleLookupError) as told:
         check("fog_multicast", fog_multicast_login_password="hunter2-hunter2", fog_multicast_stale_after="soon")
